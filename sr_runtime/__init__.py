@@ -1,0 +1,1 @@
+"""SoundReactor Runtime: frames in, 48 kHz stereo out, live."""
