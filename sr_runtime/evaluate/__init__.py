@@ -1,1 +1,1 @@
-"""Being written."""
+"""Measure how good generated sound is: sync, loudness, side, kind and distribution, beside baselines."""
