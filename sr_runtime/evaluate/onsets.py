@@ -68,6 +68,8 @@ def detect_onsets(audio: Audio) -> FloatArray:
     """
     if audio.ndim != 2 or audio.shape[1] != CHANNELS:
         raise DataError(f"onset detection needs sound of shape (samples, 2), got {audio.shape}")
+    if len(audio) < _WINDOW:
+        return np.zeros(0)
     flux = spectral_flux(audio)
     times = _peaks(flux) * _STEP / SAMPLE_RATE - _BIAS_S
     return np.clip(times, 0.0, len(audio) / SAMPLE_RATE)
