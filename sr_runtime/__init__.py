@@ -1,7 +1,7 @@
 """SoundReactor Runtime: frames in, 48 kHz stereo out, live.
 
-The public API is what ``__all__`` names; everything is imported when first used, so that ``import sr_runtime``
-costs nothing.
+The public API is what ``__all__`` names. Each name is imported when first used, so that
+``import sr_runtime`` costs nothing.
 
 Example:
     In process, without sockets (a simulator, a world model)::

@@ -1,6 +1,6 @@
 """Say on what machine and with what versions a figure was measured.
 
-Used by ``bench``, ``demo``, ``doctor`` and reports, since a time without its machine means nothing. Thread: any.
+Used by ``bench``, ``demo`` and ``doctor``, since a time without its machine means nothing. Thread: any.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _REPORTED_PACKAGES = ("sr-runtime", "sr-bridge", "numpy", "onnxruntime", "onnxru
 
 @lru_cache(maxsize=1)
 def commit() -> str:
-    """Return the short commit of the source tree this runs from (``+`` = edited), or the package's version."""
+    """Return the source tree's short commit (``+`` = edited), or the package's version without one."""
     if not (_REPOSITORY / ".git").exists():
         return f"v{package_version('sr-runtime')}"
     revision = _git("rev-parse", "--short=10", "HEAD")
