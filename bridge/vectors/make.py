@@ -63,7 +63,7 @@ def frames() -> dict[str, tuple[bytes, dict[str, Any]]]:
 
 def sounds() -> dict[str, tuple[bytes, dict[str, Any]]]:
     """Return name → (bytes, meaning) of the audio vectors."""
-    ramp = np.stack([np.arange(8), -np.arange(8)], axis=1).astype(np.float32) / 8
+    ramp = np.stack([np.arange(8), -np.arange(8)], axis=1).astype(np.float32) / np.float32(8)
     cases = {
         "audio_float32": AudioHeader(
             media.FLOAT32, media.FADE_IN, 0x01020304, 0, 1_234_567_890_123, 8, 4321, 1
@@ -98,8 +98,8 @@ def controls() -> dict[str, tuple[bytes, dict[str, Any]]]:
         ),
         "ping": Ping(7, -9_000_000_000),
         "pong": Pong(7, -9_000_000_000, 2**62, 2**62 + 1000),
-        "error": Error("bad_size", "61440 payload bytes", "12", "send rows without padding", 7, 2**40 + 3, False),
-        "error_fatal": Error("bad_token", "the token of the connection file", "another", "read it", fatal=True),
+        "error": Error("bad_size", "960 payload bytes", "12", "send unpadded rows", 7, 2**40 + 3, False),
+        "error_fatal": Error("bad_token", "the runtime's token", "another", "read it", fatal=True),
         "bye": Bye(7, "closed by the client"),
     }  # fmt: skip
     return {name: (encode(item), _meaning(item)) for name, item in cases.items()}
