@@ -1,0 +1,144 @@
+"""Plan and record Doom clips: which maps are played how, from which seed, in parallel processes.
+
+Called by ``sr-runtime record vizdoom``. A clip is one job with its own seed, drawn from (seed, index) alone, so
+that a clip is the same whatever else is recorded, by how many workers, in which order.
+"""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from sr_runtime.data.agent import Kind
+from sr_runtime.data.alignment import hops_of_tics, tics_for_hops
+from sr_runtime.data.splits import SCENARIOS, Level, Split, check_recordable, levels
+from sr_runtime.data.store import ClipMeta, ClipStore
+from sr_runtime.data.vizdoom import Take, TakeSpec
+from sr_runtime.errors import DataError
+from sr_runtime.picture import stretch
+from sr_runtime.types import HOP_HZ
+
+logger = logging.getLogger(__name__)
+
+CLIP_SECONDS = 30
+PICTURE_SIZE = 224
+GroundTruth = Literal["none", "clicks", "stems"]
+
+_MIX: dict[Split, tuple[Kind, ...]] = {
+    # 60 % dense, 20 % scenarios, 10 % sparse, 10 % quiet, spread so that every prefix is balanced.
+    "train": ("dense", "scenario", "dense", "sparse", "dense", "dense", "scenario", "dense", "quiet", "dense"),
+    "validation": ("dense", "sparse"),
+}
+
+
+@dataclass(frozen=True)
+class ClipJob:
+    """One clip to record; everything in it is plain data, so that it crosses to a worker process."""
+
+    store: Path
+    clip_id: str
+    split: Split
+    level: Level
+    kind: Kind
+    seed: int
+    hops: int
+    ground_truth: GroundTruth = "none"
+
+
+def plan_clips(
+    store: Path,
+    split: Split,
+    seed: int,
+    seconds: float,
+    kind: Kind | None = None,
+    maps: list[Level] | None = None,
+    ground_truth: GroundTruth = "none",
+) -> list[ClipJob]:
+    """Return the jobs for ``seconds`` of play; more seconds only append jobs.
+
+    Args:
+        store: the clip store's folder.
+        split: ``train`` or ``validation``.
+        seed: of the whole recording.
+        seconds: rounded up to whole clips of 30 s (a single shorter clip if less than 30).
+        kind: one way of playing, or None for the split's mix.
+        maps: play these only.
+        ground_truth: what else to record by replaying each take.
+
+    Raises:
+        HeldOutError: a map does not belong to the split.
+        DataError: nothing to record.
+    """
+    if seconds < 1:
+        raise DataError(f"nothing to record: {seconds} s asked for, expected at least 1 s.")
+    for level in maps or []:
+        check_recordable(level.wad, level.map, split)
+    count = max(1, -(-round(seconds) // CLIP_SECONDS))
+    hops = round(min(seconds, CLIP_SECONDS) * HOP_HZ)
+    jobs = []
+    for index in range(count):
+        clip_kind = kind or _MIX[split][index % len(_MIX[split])]
+        rng = np.random.default_rng(np.random.SeedSequence([seed, index]))
+        level = _choose_level(split, clip_kind, maps, index, rng)
+        clip_id = f"doom-{split}-{kind or 'mix'}-s{seed}-{index:05d}"
+        clip_seed = int(rng.integers(1 << 31))
+        jobs.append(ClipJob(store, clip_id, split, level, clip_kind, clip_seed, hops, ground_truth))
+    return jobs
+
+
+def _choose_level(
+    split: Split, kind: Kind, maps: list[Level] | None, index: int, rng: np.random.Generator
+) -> Level:
+    if kind == "scenario" and split == "validation":
+        raise DataError("the scenarios belong to the train split: record them with --split train.")
+    choices = maps or (SCENARIOS if kind == "scenario" else levels(split))
+    return choices[int(rng.integers(len(choices)))]
+
+
+def record_clip(job: ClipJob) -> str:
+    """Record one clip and return its name. Runs in a worker process."""
+    spec = TakeSpec(job.level.wad, job.level.map, job.kind, job.seed)
+    meta = ClipMeta(
+        clip_id=job.clip_id,
+        split=job.split,
+        source="vizdoom",
+        kind=job.kind,
+        width=PICTURE_SIZE,
+        height=PICTURE_SIZE,
+        wad=job.level.wad,
+        map=job.level.map,
+        seed=job.seed,
+    )
+    sound = []
+    with ClipStore(job.store).writer(meta) as writer:
+        with Take(spec) as take:
+            for hop in hops_of_tics(take.tics(tics_for_hops(job.hops))):
+                writer.add_frame(stretch(hop.frame, PICTURE_SIZE, PICTURE_SIZE))
+                sound.append(hop.sound)
+        writer.finish(np.concatenate(sound), take.events)
+    return job.clip_id
+
+
+def record_clips(jobs: list[ClipJob], workers: int) -> Iterator[tuple[ClipJob, Exception | None]]:
+    """Record the jobs whose clip is not there yet and yield each as it ends, with its error if it failed.
+
+    Args:
+        jobs: from :func:`plan_clips`.
+        workers: processes that play at the same time.
+    """
+    todo = [job for job in jobs if job.clip_id not in ClipStore(job.store)]
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context, max_tasks_per_child=20) as pool:
+        futures = {pool.submit(record_clip, job): job for job in todo}
+        for future in as_completed(futures):
+            error = future.exception()
+            if error is not None and not isinstance(error, Exception):
+                raise error
+            yield futures[future], error
