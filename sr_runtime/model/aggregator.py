@@ -1,0 +1,102 @@
+"""From a grid and its difference to one vision token: projection, downsampling, attention read-out.
+
+::
+
+    grid ‖ difference (2c, h, w) ─ 1×1 ─ SiLU ─ stride 2 ─ h/2·w/2 tokens ┐
+                                              learned read-out token, last ┴─ layers ─ norm ─ v (d_v)
+
+Called by the generator, once per frame.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from sr_runtime.model.layers import RMS_EPS, SwiGLU
+from sr_runtime.model.presets import AggregatorConfig
+
+
+class ReadoutLayer(nn.Module):
+    """A pre-norm transformer layer; ``last_only`` computes the last token's output alone (exact, cheaper)."""
+
+    def __init__(self, config: AggregatorConfig) -> None:
+        super().__init__()
+        self.heads = config.heads
+        self.attention_norm = nn.RMSNorm(config.width, eps=RMS_EPS)
+        self.query = nn.Linear(config.width, config.width, bias=False)
+        self.key_value = nn.Linear(config.width, 2 * config.width, bias=False)
+        self.output = nn.Linear(config.width, config.width, bias=False)
+        self.ffn_norm = nn.RMSNorm(config.width, eps=RMS_EPS)
+        self.ffn = SwiGLU(config.width, config.hidden, config.dropout)
+        self.dropout = nn.Dropout(config.dropout)
+
+    def forward(self, x: Tensor, last_only: bool) -> Tensor:
+        """Map (N, tokens, width) to the same, or to (N, 1, width)."""
+        normed = self.attention_norm(x)
+        kept = x[:, -1:] if last_only else x
+        query = self._split(self.query(normed[:, -1:] if last_only else normed))
+        key, value = self.key_value(normed).chunk(2, dim=-1)
+        mixed = F.scaled_dot_product_attention(query, self._split(key), self._split(value))
+        kept = kept + self.dropout(self.output(mixed.transpose(1, 2).reshape(kept.shape)))
+        return cast(Tensor, kept + self.ffn(self.ffn_norm(kept)))
+
+    def _split(self, x: Tensor) -> Tensor:
+        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+
+
+class VisionTokenizer(nn.Module):
+    """Sum up a grid and its temporal difference in one token."""
+
+    grid_positions: Tensor
+
+    def __init__(self, config: AggregatorConfig, channels: int, grid_shape: tuple[int, int]) -> None:
+        super().__init__()
+        self.config = config
+        self.project = nn.Conv2d(2 * channels, config.projection, 1)
+        self.downsample = nn.Conv2d(
+            config.projection,
+            config.width,
+            config.kernel,
+            stride=2,
+            padding=1 if config.kernel == 3 else 0,
+            bias=False,
+        )
+        rows, columns = (_halved(size, config.kernel) for size in grid_shape)
+        self.readout = nn.Parameter(torch.randn(config.width) / math.sqrt(config.width))
+        self.readout_position = nn.Parameter(torch.randn(config.width) * 0.02)
+        if config.positions == "learned":
+            self.grid_positions = nn.Parameter(torch.randn(rows * columns, config.width) * 0.02)
+        else:
+            self.register_buffer("grid_positions", sinusoids_2d(rows, columns, config.width))
+        self.layers = nn.ModuleList(ReadoutLayer(config) for _ in range(config.layers))
+        self.norm = nn.RMSNorm(config.width, eps=RMS_EPS)
+
+    def forward(self, grid: Tensor, difference: Tensor) -> Tensor:
+        """Map grid and difference, each (N, c, h, w), to tokens (N, d_v)."""
+        x = self.downsample(F.silu(self.project(torch.cat((grid, difference), dim=1))))
+        tokens = x.flatten(2).transpose(1, 2) + self.grid_positions
+        last = (self.readout + self.readout_position).to(tokens.dtype).expand(tokens.shape[0], 1, -1)
+        tokens = torch.cat((tokens, last), dim=1)
+        for index, layer in enumerate(self.layers):
+            # Later layers read the last token only, so the final one need not compute the others.
+            tokens = layer(tokens, last_only=index == len(self.layers) - 1)
+        return cast(Tensor, self.norm(tokens[:, -1]))
+
+
+def _halved(size: int, kernel: int) -> int:
+    return (size + 1) // 2 if kernel == 3 else size // 2
+
+
+def sinusoids_2d(rows: int, columns: int, width: int) -> Tensor:
+    """Return a fixed table (rows·columns, width): a quarter each of sin/cos of the row and of the column."""
+    frequencies = 10_000.0 ** (-torch.arange(width // 4) / (width // 4))
+    row = torch.arange(rows)[:, None, None] * frequencies
+    column = torch.arange(columns)[None, :, None] * frequencies
+    row, column = row.expand(rows, columns, -1), column.expand(rows, columns, -1)
+    table = torch.cat((row.sin(), row.cos(), column.sin(), column.cos()), dim=-1)
+    return table.reshape(rows * columns, width)

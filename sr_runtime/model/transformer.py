@@ -1,0 +1,182 @@
+"""The causal transformer F_φ, whole sequences in training and one token at a time in a session.
+
+LLaMA-style: pre-RMSNorm, SwiGLU, rotary positions, grouped key/value heads, no biases. A position sees itself
+and the ``window`` tokens before it, in training (mask) as in streaming (ring), so a session never leaves what
+was trained. The streaming form is the *delta* form: the cache is read only, new keys and values come out, and
+the caller writes the ring.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from sr_runtime.model.layers import RMS_EPS, StochasticDepth, SwiGLU
+from sr_runtime.model.presets import TransformerConfig
+from sr_runtime.model.rope import Extension, rotary_angles, rotate
+
+MASKED = -1e9
+"""Additive mask of an unseen cache slot: finite, so that int8 and half-precision runtimes stay NaN-free."""
+
+
+class KeyValue(NamedTuple):
+    """Keys and values of one layer, each (B, kv_heads, tokens, head_dim); keys are rotated already."""
+
+    key: Tensor
+    value: Tensor
+
+
+class Attention(nn.Module):
+    """Causal self-attention with grouped key/value heads."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.groups = config.heads // config.kv_heads
+        self.qkv = nn.Linear(config.width, (config.heads + 2 * config.kv_heads) * config.head_dim, bias=False)
+        self.output = nn.Linear(config.heads * config.head_dim, config.width, bias=False)
+
+    def _project(self, x: Tensor, cos: Tensor, sin: Tensor) -> tuple[Tensor, KeyValue]:
+        """Return queries (B, kv_heads, groups, T, d) and the new keys and values (B, kv_heads, T, d)."""
+        config = self.config
+        split = (
+            config.heads * config.head_dim,
+            config.kv_heads * config.head_dim,
+            config.kv_heads * config.head_dim,
+        )
+        query, key, value = self.qkv(x).split(split, dim=-1)
+        query = query.unflatten(-1, (config.kv_heads, self.groups, config.head_dim)).permute(0, 2, 3, 1, 4)
+        key = key.unflatten(-1, (config.kv_heads, config.head_dim)).transpose(1, 2)
+        value = value.unflatten(-1, (config.kv_heads, config.head_dim)).transpose(1, 2)
+        return rotate(query, cos, sin), KeyValue(rotate(key, cos, sin), value)
+
+    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor) -> Tensor:
+        """Attend within whole sequences (B, T, width); ``mask`` is additive (T, T)."""
+        query, new = self._project(x, cos, sin)
+        batch, _, _, tokens, _ = query.shape
+        # The group's queries become rows against one key head: no repeated keys, one product per key head.
+        rows = query.flatten(2, 3)
+        dropout = self.config.attention_dropout if self.training else 0.0
+        mixed = F.scaled_dot_product_attention(
+            rows, new.key, new.value, mask.to(rows.dtype).repeat(self.groups, 1), dropout_p=dropout
+        )
+        mixed = mixed.unflatten(2, (self.groups, tokens)).permute(0, 3, 1, 2, 4)
+        return cast(Tensor, self.output(mixed.reshape(batch, tokens, -1)))
+
+    def step(
+        self, x: Tensor, past: KeyValue, cos: Tensor, sin: Tensor, mask: Tensor
+    ) -> tuple[Tensor, KeyValue]:
+        """Attend from one token (B, 1, width) to the ring and to itself; ``mask`` is additive (1, ring)."""
+        query, new = self._project(x, cos, sin)
+        query = query.squeeze(3) * self.config.head_dim**-0.5
+        on_past = query @ past.key.transpose(-1, -2) + mask
+        on_self = (query * new.key).sum(-1, keepdim=True)
+        weights = torch.cat((on_past, on_self), dim=-1).softmax(-1)
+        ring = past.key.shape[2]
+        mixed = weights[..., :ring] @ past.value + weights[..., ring:] * new.value
+        return cast(Tensor, self.output(mixed.reshape(x.shape[0], 1, -1))), new
+
+
+class TransformerLayer(nn.Module):
+    """x + attention(norm(x)), then x + ffn(norm(x))."""
+
+    def __init__(self, config: TransformerConfig, drop_path: float) -> None:
+        super().__init__()
+        self.attention_norm = nn.RMSNorm(config.width, eps=RMS_EPS)
+        self.attention = Attention(config)
+        self.ffn_norm = nn.RMSNorm(config.width, eps=RMS_EPS)
+        self.ffn = SwiGLU(config.width, config.hidden, config.ffn_dropout)
+        self.dropout = nn.Dropout(config.residual_dropout)
+        self.drop_path = StochasticDepth(drop_path)
+
+    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor) -> Tensor:
+        """Map whole sequences (B, T, width)."""
+        x = x + self.drop_path(self.dropout(self.attention(self.attention_norm(x), cos, sin, mask)))
+        return cast(Tensor, x + self.drop_path(self.ffn(self.ffn_norm(x))))
+
+    def step(
+        self, x: Tensor, past: KeyValue, cos: Tensor, sin: Tensor, mask: Tensor
+    ) -> tuple[Tensor, KeyValue]:
+        """Map one token (B, 1, width)."""
+        mixed, new = self.attention.step(self.attention_norm(x), past, cos, sin, mask)
+        x = x + mixed
+        return cast(Tensor, x + self.ffn(self.ffn_norm(x))), new
+
+
+class Transformer(nn.Module):
+    """Layers and the final norm; tokens in, z̃ out."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        self.config = config
+        deepest = max(config.layers - 1, 1)
+        self.layers = nn.ModuleList(
+            TransformerLayer(config, config.stochastic_depth * depth / deepest)
+            for depth in range(config.layers)
+        )
+        self.norm = nn.RMSNorm(config.width, eps=RMS_EPS)
+        self._initialise()
+
+    def _initialise(self) -> None:
+        """N(0, 0.02); what ends a residual branch is divided by √(2·layers)."""
+        for name, parameter in self.named_parameters():
+            if parameter.ndim == 2:
+                ends_branch = name.endswith(("output.weight", "w2.weight"))
+                scale = math.sqrt(2 * self.config.layers) if ends_branch else 1.0
+                nn.init.normal_(parameter, std=0.02 / scale)
+
+    def forward(
+        self, tokens: Tensor, first_position: int = 0, extension: Extension = "none", factor: float = 1.0
+    ) -> Tensor:
+        """Run whole sequences (B, T, width) → z̃ (B, T, width), teacher-forced."""
+        length = tokens.shape[1]
+        positions = torch.arange(first_position, first_position + length, device=tokens.device)
+        cos, sin = rotary_angles(
+            positions, self.config.head_dim, self.config.rope_theta, extension=extension, factor=factor
+        )
+        mask = window_mask(length, self.config.window, tokens.device)
+        for layer in self.layers:
+            tokens = layer(tokens, cos, sin, mask)
+        return cast(Tensor, self.norm(tokens))
+
+    def step(
+        self, token: Tensor, past: list[KeyValue], cos: Tensor, sin: Tensor, mask: Tensor
+    ) -> tuple[Tensor, list[KeyValue]]:
+        """Run one token of each row.
+
+        Args:
+            token: (B, 1, width).
+            past: Per layer the ring, (B, kv_heads, ring, head_dim) each; read only. Slot order is free.
+            cos: (1, head_dim/2) of this token's position.
+            sin: Likewise.
+            mask: (1, ring): 0 where a slot holds a token, :data:`MASKED` where it is empty.
+
+        Returns:
+            z̃ (B, 1, width), and per layer the new key and value (B, kv_heads, 1, head_dim).
+        """
+        news: list[KeyValue] = []
+        for layer, ring in zip(self.layers, past, strict=True):
+            token, new = cast(TransformerLayer, layer).step(token, ring, cos, sin, mask)
+            news.append(new)
+        return cast(Tensor, self.norm(token)), news
+
+    def empty_cache(self, batch: int) -> list[KeyValue]:
+        """Return zeroed rings of the streaming length."""
+        config = self.config
+        shape = (batch, config.kv_heads, config.cache_tokens, config.head_dim)
+        weight = self.norm.weight
+        return [KeyValue(weight.new_zeros(shape), weight.new_zeros(shape)) for _ in range(config.layers)]
+
+
+def window_mask(length: int, window: int | None, device: torch.device | None = None) -> Tensor:
+    """Return the additive mask (T, T): each position sees itself and the ``window`` tokens before it."""
+    index = torch.arange(length, device=device)
+    age = index[:, None] - index[None, :]
+    is_seen = age >= 0
+    if window is not None:
+        is_seen &= age <= window
+    return torch.where(is_seen, 0.0, MASKED)
