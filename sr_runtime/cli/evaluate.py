@@ -1,9 +1,179 @@
-"""The verb ``evaluate``: being written."""
+"""The verb ``evaluate``: measure a bundle on validation clips, beside chance, ceiling and baselines."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
 import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+if TYPE_CHECKING:
+    from sr_runtime.engine.session import Engine
+    from sr_runtime.evaluate.clips import EvaluationClip
+    from sr_runtime.evaluate.evaluation import Evaluation
+    from sr_runtime.evaluate.generate import Progress as OnHop
+    from sr_runtime.evaluate.generate import Sampling
+    from sr_runtime.evaluate.report import Report
+
+_DEFAULT_CLIPS = 16
+_CONSOLE = Console(stderr=True)
 
 
 def register(app: typer.Typer) -> None:
     """Add ``evaluate`` to the command tree."""
+    app.command("evaluate")(evaluate)
+
+
+def evaluate(
+    axes: Annotated[
+        list[str] | None,
+        typer.Argument(help="More axes of --sweep.", show_default=False, metavar="[AXIS]..."),
+    ] = None,
+    bundle: Annotated[str, typer.Option(help="Bundle folder, or the name of a shipped one.")] = "default",
+    data: Annotated[
+        Path | None, typer.Option(help="Clip store with validation clips; recorded and cached if absent.")
+    ] = None,
+    clips: Annotated[
+        int | None,
+        typer.Option(min=2, help="Validation clips, half of them sparse. [default: 16, or all of --data]"),
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Takes of the model per clip.")] = 1,
+    json: Annotated[Path | None, typer.Option(help="Write the figures here too.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder for report, plots and example sounds.")] = Path(
+        "evaluation"
+    ),
+    nfe: Annotated[int | None, typer.Option(help="Evaluations of the head per hop.")] = None,
+    guidance: Annotated[float | None, typer.Option(help="Guidance scale.")] = None,
+    sampler: Annotated[str | None, typer.Option(help="consistency or heun.")] = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda, tensorrt or auto.")] = "cpu",
+    threads: Annotated[int, typer.Option(min=1, help="Cores for the networks.")] = 1,
+    sweep: Annotated[
+        list[str] | None, typer.Option(help="Compare settings: --sweep guidance=1,2,3 nfe=1,2,4.")
+    ] = None,
+) -> None:
+    """Measure how good a bundle's sound is on real validation clips.
+
+    Without --data it records what it needs (ViZDoom) into the cache folder first.
+    """
+    from sr_runtime.engine.session import Engine
+    from sr_runtime.errors import ConfigError
+    from sr_runtime.evaluate.generate import Sampling
+
+    if axes and not sweep:
+        raise ConfigError(f"evaluate: axes such as {axes[0]!r} belong behind --sweep")
+    engine = Engine(bundle, device, threads)
+    chosen = _clips(data, clips)
+    engine.warm_up()
+    sampling = Sampling(guidance, nfe, sampler)
+    if sweep:
+        _sweep(engine, chosen, sampling, [*sweep, *(axes or [])], out, json)
+    else:
+        _evaluate(engine, chosen, sampling, seeds, out, json)
+
+
+def _clips(data: Path | None, count: int | None) -> list[EvaluationClip]:
+    """Return the clips to evaluate on, recording them first if no store was named."""
+    from sr_runtime.data.store import ClipStore
+    from sr_runtime.evaluate.clips import choose_clips
+    from sr_runtime.evaluate.recording import cached_store
+
+    if data is not None:
+        return choose_clips(ClipStore(data), count)
+    wanted = count or _DEFAULT_CLIPS
+    _record(cached_store(), wanted)
+    return choose_clips(ClipStore(cached_store()), wanted)
+
+
+def _record(store: Path, count: int) -> None:
+    from sr_runtime.data.recorder import record_clips
+    from sr_runtime.data.store import ClipStore
+    from sr_runtime.errors import DataError
+    from sr_runtime.evaluate.recording import plan_validation
+
+    there = ClipStore(store)
+    jobs = [job for job in plan_validation(store, count) if job.clip_id not in there]
+    if not jobs:
+        return
+    _CONSOLE.print(f"recording {len(jobs)} validation clips into {store}")
+    with _bar("recording clips", len(jobs)) as advance:
+        for job, error in record_clips(jobs, workers=1):
+            if error is not None:
+                raise DataError(f"{job.clip_id} could not be recorded: {error}; run the command again")
+            advance(1)
+
+
+def _evaluate(
+    engine: Engine,
+    clips: list[EvaluationClip],
+    sampling: Sampling,
+    seeds: int,
+    out: Path,
+    json: Path | None,
+) -> None:
+    from sr_runtime.evaluate.evaluation import evaluate as run
+    from sr_runtime.evaluate.evaluation import make_report
+    from sr_runtime.evaluate.report import markdown, write_json
+    from sr_runtime.evaluate.yamnet import Yamnet
+
+    yamnet = Yamnet(engine.threads)
+    hops = seeds * sum(clip.clip.hops for clip in clips)
+    with _bar(f"sounding {len(clips)} clips", hops) as advance:
+        result = run(engine, clips, yamnet, sampling, seeds, advance)
+    with _CONSOLE.status("computing the figures"):
+        report = make_report(result, engine, sampling, seeds)
+    _write_out(report, result, out)
+    if json is not None:
+        write_json(report, json)
+    Console().print(markdown(report), markup=False, soft_wrap=True)
+    _CONSOLE.print(f"report, plots and example sounds are in {out}")
+
+
+def _write_out(report: Report, result: Evaluation, out: Path) -> None:
+    from sr_runtime.evaluate import plots
+    from sr_runtime.evaluate.examples import write_examples
+    from sr_runtime.evaluate.report import markdown, write_json
+
+    out.mkdir(parents=True, exist_ok=True)
+    write_json(report, out / "report.json")
+    (out / "report.md").write_text(markdown(report), encoding="utf-8")
+    plots.plot_bars(report, out / "bars.png")
+    plots.plot_onsets(result.takes["model"], out / "onsets.png")
+    pairs = [(e.clip.clip.clip_id, e.clip.true_audio, e.generated) for e in result.examples]
+    plots.plot_spectrograms(pairs, out / "spectrograms.png")
+    write_examples(result.examples, out)
+
+
+def _sweep(
+    engine: Engine,
+    clips: list[EvaluationClip],
+    sampling: Sampling,
+    axes: list[str],
+    out: Path,
+    json: Path | None,
+) -> None:
+    from sr_runtime.evaluate.report import write_json
+    from sr_runtime.evaluate.sweep import parse_axes, run_sweep, sweep_markdown
+    from sr_runtime.evaluate.yamnet import Yamnet
+
+    samplings = parse_axes(axes, sampling)
+    hops = len(samplings) * sum(clip.clip.hops for clip in clips)
+    with _bar(f"{len(samplings)} settings on {len(clips)} clips", hops) as advance:
+        result = run_sweep(engine, clips, Yamnet(engine.threads), samplings, advance)
+    write_json(result, out / "sweep.json")
+    (out / "sweep.md").write_text(sweep_markdown(result), encoding="utf-8")
+    if json is not None:
+        write_json(result, json)
+    Console().print(sweep_markdown(result), markup=False, soft_wrap=True)
+
+
+@contextmanager
+def _bar(title: str, total: int) -> Iterator[OnHop]:
+    """Show a progress bar and yield the function that advances it."""
+    columns = (TextColumn(title), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=_CONSOLE) as progress:
+        task = progress.add_task(title, total=total)
+        yield lambda count: progress.advance(task, count)

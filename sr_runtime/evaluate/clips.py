@@ -1,0 +1,84 @@
+"""Choose the validation clips that an evaluation runs on, and hold what it needs to know of each.
+
+Sparse clips with click ground truth judge sync; all chosen clips judge everything else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final, Literal
+
+import numpy as np
+
+from sr_runtime.data.store import Clip, ClipStore
+from sr_runtime.errors import DataError
+from sr_runtime.types import Audio
+
+SPARSE_KIND: Final[Literal["sparse"]] = "sparse"
+"""Recorder preset of about one sound a second: dense play cannot test sync, chance reaches 0.4–0.6 there."""
+
+_LEAST_CLIPS: Final = 2
+
+
+@dataclass(frozen=True)
+class EvaluationClip:
+    """One clip of the evaluation.
+
+    Attributes:
+        index: Its number, which ties the sounds of all systems to it.
+        clip: Pictures and true sound on disk.
+        judges_sync: Whether it is sparse and has click ground truth.
+    """
+
+    index: int
+    clip: Clip
+    judges_sync: bool
+
+    @cached_property
+    def true_audio(self) -> Audio:
+        """The game's own sound, float32 (hops × 1600, 2), 48 kHz, −1..1."""
+        return np.asarray(self.clip.audio().astype(np.float32) / 32768.0, np.float32)
+
+
+def choose_clips(store: ClipStore, count: int | None = None) -> list[EvaluationClip]:
+    """Return validation clips, half of them fit to judge sync where there are enough.
+
+    Args:
+        store: A store with validation clips.
+        count: How many; all by default. Taken evenly over the store's order, so that maps mix.
+
+    Returns:
+        At least two clips, sync clips first.
+
+    Raises:
+        DataError: The store has too few validation clips, or none with click ground truth.
+    """
+    clips = store.clips("validation")
+    sync = [clip for clip in clips if _judges_sync(clip)]
+    rest = [clip for clip in clips if not _judges_sync(clip)]
+    if not sync:
+        raise DataError(
+            f"{store.root} has {len(clips)} validation clips but no sparse one with click ground truth; "
+            "record some: sr-runtime record vizdoom --split validation --kind sparse --ground-truth clicks"
+        )
+    if len(clips) < _LEAST_CLIPS or (count is not None and count < _LEAST_CLIPS):
+        raise DataError(
+            f"an evaluation needs at least 2 validation clips: {len(clips)} there, {count} wanted"
+        )
+    total = len(clips) if count is None else min(count, len(clips))
+    n_sync = min(len(sync), max(total // 2, total - len(rest)))
+    chosen = [*_spread(sync, n_sync), *_spread(rest, total - n_sync)]
+    return [EvaluationClip(index, clip, _judges_sync(clip)) for index, clip in enumerate(chosen)]
+
+
+def _judges_sync(clip: Clip) -> bool:
+    return clip.meta.kind == SPARSE_KIND and clip.meta.click_onsets_s is not None
+
+
+def _spread(clips: Sequence[Clip], count: int) -> list[Clip]:
+    """Return ``count`` of the clips, evenly spread over the whole list."""
+    if count <= 0:
+        return []
+    return [clips[index * len(clips) // count] for index in range(count)]

@@ -1,0 +1,23 @@
+"""Write a few clips' real and generated sound beside the report, for ears."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import soundfile
+
+from sr_runtime.evaluate.evaluation import Example
+from sr_runtime.types import SAMPLE_RATE
+
+
+def write_examples(examples: Sequence[Example], folder: Path) -> list[Path]:
+    """Write ``<clip>_real.flac`` and ``<clip>_generated.flac`` for each example and return the paths."""
+    paths = []
+    for example in examples:
+        sounds = {"real": example.clip.true_audio, "generated": example.generated}
+        for name, audio in sounds.items():
+            path = folder / f"{example.clip.clip.clip_id}_{name}.flac"
+            soundfile.write(path, audio, SAMPLE_RATE)
+            paths.append(path)
+    return paths

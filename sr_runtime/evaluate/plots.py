@@ -1,0 +1,144 @@
+"""Draw an evaluation: bars beside their baselines, spectrogram pairs, and onsets against the truth.
+
+matplotlib's object interface only: no window system, no global state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from sr_runtime.errors import MissingDependency
+from sr_runtime.evaluate.report import Distances, Report, Systems
+from sr_runtime.evaluate.scores import Take
+from sr_runtime.types import SAMPLE_RATE, Audio
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_SYSTEMS: Final = ("model", "vae", "silence", "noise", "other_clip")
+_COLOURS: Final = {
+    "model": "tab:blue",
+    "vae": "tab:green",
+    "silence": "0.75",
+    "noise": "0.6",
+    "other_clip": "0.45",
+    "chance": "0.75",
+    "ceiling": "tab:green",
+}
+_DPI: Final = 110
+_WINDOW: Final = 2048
+_STEP: Final = 480
+_FLOOR_DB: Final = -90.0
+_RASTER_CLIPS: Final = 8
+
+
+def plot_bars(report: Report, path: Path) -> None:
+    """Write one panel per metric: the model beside its baselines, chance and ceiling."""
+    figure = _figure(13, 6.5)
+    axes = figure.subplots(2, 3).ravel()
+    _onset_bars(axes[0], report)
+    _system_bars(axes[1], report.kl_yamnet, f"KL-{report.network} ↓")
+    _system_bars(axes[2], report.kad_yamnet, f"KAD-{report.network} ↓ (n = {report.kad_yamnet.n})")
+    _system_bars(axes[3], report.fad_yamnet, f"FAD-{report.network} ↓ (n = {report.fad_yamnet.n})")
+    _system_bars(axes[4], report.loudness_corr, "loudness correlation ↑")
+    _system_bars(axes[5], report.side_agreement, "left/right agreement ↑ (chance 0.5)", line=0.5)
+    figure.suptitle(f"{report.model}, {report.n_clips} validation clips, commit {report.commit}")
+    figure.savefig(path, dpi=_DPI)
+
+
+def plot_spectrograms(pairs: Sequence[tuple[str, Audio, Audio]], path: Path) -> None:
+    """Write spectrograms of real and generated sound, one above the other.
+
+    Args:
+        pairs: Clip name, true sound and generated sound, each float32 (samples, 2), 48 kHz.
+        path: PNG file.
+    """
+    figure = _figure(6 * len(pairs), 6)
+    axes = figure.subplots(2, len(pairs), squeeze=False)
+    for column, (name, true, generated) in enumerate(pairs):
+        _spectrogram(axes[0, column], true, f"{name}: real")
+        _spectrogram(axes[1, column], generated, "generated")
+    figure.savefig(path, dpi=_DPI)
+
+
+def plot_onsets(takes: Sequence[Take], path: Path) -> None:
+    """Write true and generated onsets of the sparse clips as two rows of ticks per clip."""
+    chosen = [take for take in takes if take.clip.judges_sync][:_RASTER_CLIPS]
+    figure = _figure(13, 1 + 0.8 * max(1, len(chosen)))
+    axes = figure.subplots()
+    for row, take in enumerate(chosen):
+        axes.eventplot(
+            take.clip.clip.meta.click_onsets_s or [], lineoffsets=2.5 * row, linelengths=1, colors="black"
+        )
+        axes.eventplot(take.onsets_s, lineoffsets=2.5 * row + 1, linelengths=1, colors="tab:blue")
+    axes.set_yticks([2.5 * row + 0.5 for row in range(len(chosen))])
+    axes.set_yticklabels([take.clip.clip.clip_id for take in chosen])
+    axes.set_xlabel("seconds (black: true onsets, blue: onsets of the generated sound)")
+    axes.invert_yaxis()
+    figure.savefig(path, dpi=_DPI)
+
+
+def _figure(width: float, height: float) -> Figure:
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise MissingDependency(
+            "plots need the package 'matplotlib'; run: pip install 'sr-runtime[evaluate]'"
+        ) from error
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def _onset_bars(axes: Axes, report: Report) -> None:
+    values = {name: getattr(report.onset_f1, name) for name in ("model", "chance", "ceiling")}
+    _bars(axes, values, f"onset F1 at 50 ms ↑ ({report.n_sync_clips} sparse clips)")
+
+
+def _system_bars(axes: Axes, systems: Systems, title: str, line: float | None = None) -> None:
+    values = {name: getattr(systems, name) for name in _SYSTEMS if getattr(systems, name) is not None}
+    _bars(axes, values, title)
+    if line is not None:
+        axes.axhline(line, color="black", linewidth=0.8, linestyle=":")
+    if isinstance(systems, Distances):
+        axes.axhline(systems.real_floor, color="tab:green", linewidth=0.8, linestyle="--")
+        low, high = systems.interval.low, systems.interval.high
+        axes.vlines(0, low, high, colors="black", linewidth=2)
+
+
+def _bars(axes: Axes, values: dict[str, float], title: str) -> None:
+    names = list(values)
+    drawn = axes.bar(names, list(values.values()), color=[_COLOURS[name] for name in names])
+    axes.bar_label(drawn, fmt="%.3g", fontsize=8)
+    axes.set_title(title, fontsize=10)
+    axes.tick_params(axis="x", labelsize=8)
+
+
+def _spectrogram(axes: Axes, audio: Audio, title: str) -> None:
+    seconds = len(audio) / SAMPLE_RATE
+    axes.imshow(
+        _spectrum_db(audio).T,
+        origin="lower",
+        aspect="auto",
+        extent=(0, seconds, 0, SAMPLE_RATE / 2000),
+        vmin=_FLOOR_DB,
+        vmax=-10,
+        cmap="magma",
+    )
+    axes.set_ylim(0, 14)
+    axes.set_title(title, fontsize=9)
+    axes.set_xlabel("s")
+    axes.set_ylabel("kHz")
+
+
+def _spectrum_db(audio: Audio) -> npt.NDArray[np.float64]:
+    """Return magnitudes of the mono mix in dBFS, float64 (spectra, 1025)."""
+    mono = np.pad(audio.mean(axis=1), (0, _WINDOW))
+    shape = np.hanning(_WINDOW).astype(np.float32)
+    frames = np.lib.stride_tricks.sliding_window_view(mono, _WINDOW)[::_STEP] * shape
+    magnitude = np.abs(np.fft.rfft(frames, axis=1)) * (2 / shape.sum())
+    return np.asarray(20 * np.log10(magnitude + 1e-6))

@@ -1,0 +1,174 @@
+"""The figures of an evaluation, and how they are written down: JSON with pinned keys, Markdown for people."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+
+class OnsetScores(msgspec.Struct, frozen=True):
+    """Onset F1 at 50 ms on the sparse clips, 0..1: of the model, by chance, and of the real sound."""
+
+    model: float
+    chance: float
+    ceiling: float
+
+    @property
+    def way_to_ceiling(self) -> float:
+        """Share of the way from chance to ceiling that the model has come."""
+        span = self.ceiling - self.chance
+        return (self.model - self.chance) / span if span > 0 else 0.0
+
+
+class Offsets(msgspec.Struct, frozen=True):
+    """Sync offsets of the sparse clips in ms, positive = late; None where no clip has enough onsets."""
+
+    median: float | None
+    p10: float | None
+    p90: float | None
+    clips: int
+
+
+class Systems(msgspec.Struct, frozen=True):
+    """One metric of the model and of its baselines; ``vae`` is None where the bundle has no encoder."""
+
+    model: float
+    vae: float | None
+    silence: float
+    noise: float
+    other_clip: float
+
+
+class Span(msgspec.Struct, frozen=True):
+    """A bootstrap interval of 95 % over clips."""
+
+    low: float
+    high: float
+
+
+class Distances(Systems, frozen=True):
+    """A distribution distance, with what it takes to read it.
+
+    Attributes:
+        real_floor: Distance between two random halves of the real clips.
+        interval: Of the model's figure.
+        n: Embeddings of the model's sound.
+        n_real: Embeddings of the real sound.
+    """
+
+    real_floor: float
+    interval: Span
+    n: int
+    n_real: int
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """How the sound was drawn; None where the bundle's default applied."""
+
+    guidance: float | None
+    nfe: int | None
+    sampler: str | None
+    seeds: int
+
+
+class HopTimes(msgspec.Struct, frozen=True):
+    """Milliseconds of computing per hop, unpaced: an evaluation is no benchmark, see ``bench``."""
+
+    p50: float
+    p99: float
+    worst: float
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that ``sr-runtime evaluate --json`` writes."""
+
+    n_clips: int
+    n_sync_clips: int
+    seconds: float
+    onset_f1: OnsetScores
+    offset_ms: Offsets
+    kl_yamnet: Systems
+    kad_yamnet: Distances
+    fad_yamnet: Distances
+    loudness_corr: Systems
+    side_agreement: Systems
+    hop_ms: HopTimes
+    hops: int
+    network: str
+    settings: Settings
+    model: str
+    bundle_sha256: str
+    device: str
+    threads: int
+    commit: str
+
+
+def write_json(report: msgspec.Struct, path: Path) -> None:
+    """Write a report (or a sweep) as indented JSON."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
+
+
+def markdown(report: Report) -> str:
+    """Return the report as a Markdown page."""
+    return "\n".join([*_head(report), "", *_sync_table(report), "", *_system_table(report), ""])
+
+
+def _head(report: Report) -> list[str]:
+    settings = report.settings
+    return [
+        f"# Evaluation of `{report.model}`",
+        "",
+        f"Bundle sha256 `{report.bundle_sha256[:16]}`, commit `{report.commit}`, device {report.device} with "
+        f"{report.threads} thread(s), {report.hop_ms.p50:.1f} ms per hop (p50, unpaced).",
+        f"{report.n_clips} validation clips ({report.n_sync_clips} sparse with click ground truth), "
+        f"{report.seconds:.0f} s, {settings.seeds} seed(s); guidance {_or_default(settings.guidance)}, "
+        f"NFE {_or_default(settings.nfe)}, sampler {_or_default(settings.sampler)}.",
+    ]
+
+
+def _sync_table(report: Report) -> list[str]:
+    onsets, offsets = report.onset_f1, report.offset_ms
+    return [
+        "| sync on sparse clips | model | chance | ceiling (real sound) |",
+        "| --- | --- | --- | --- |",
+        f"| onset F1 at 50 ms ↑ | {onsets.model:.3f} | {onsets.chance:.3f} | {onsets.ceiling:.3f} |",
+        "",
+        f"The model has come {onsets.way_to_ceiling:.0%} of the way from chance to ceiling. "
+        f"Offset in ms (positive = late): median {_ms(offsets.median)}, p10 {_ms(offsets.p10)}, "
+        f"p90 {_ms(offsets.p90)} over {offsets.clips} clips with at least 3 onsets on both sides.",
+    ]
+
+
+def _system_table(report: Report) -> list[str]:
+    network, kad, fad = report.network, report.kad_yamnet, report.fad_yamnet
+    return [
+        "| against the real sound | model | VAE | silence | noise | other clip | real halves |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+        _row(f"KL-{network} ↓ (nats)", report.kl_yamnet),
+        _row(f"KAD-{network} ↓ (n = {kad.n})", kad, kad.real_floor),
+        _row(f"FAD-{network} ↓ (n = {fad.n})", fad, fad.real_floor),
+        _row("loudness correlation ↑", report.loudness_corr),
+        _row("left/right agreement ↑ (chance 0.5)", report.side_agreement),
+        "",
+        f"95 % over clips: KAD-{network} {_span(kad.interval)}, FAD-{network} {_span(fad.interval)}. "
+        "“Other clip” is real sound, so its KAD and FAD are near 0 by construction.",
+    ]
+
+
+def _row(title: str, systems: Systems, floor: float | None = None) -> str:
+    cells = [systems.model, systems.vae, systems.silence, systems.noise, systems.other_clip, floor]
+    return f"| {title} | {' | '.join('–' if cell is None else f'{cell:.3f}' for cell in cells)} |"
+
+
+def _span(span: Span) -> str:
+    return f"[{span.low:.3f}, {span.high:.3f}]"
+
+
+def _ms(value: float | None) -> str:
+    return "–" if value is None else f"{value:+.0f}"
+
+
+def _or_default(value: float | str | None) -> str:
+    return "default" if value is None else str(value)
