@@ -2,8 +2,10 @@
 
 ::
 
-    grid, difference ─ tokenizer ─ projection ─ + type ─ v_i ┐
-    latent x_{i−1} (or BOS) ─ projection ─ + type ─ x_{i−1} ─┴─ transformer ─ z_i = z̃_{2i−1} ‖ z̃_{2i} ─ head ─ x_i
+    grid, difference ─ tokenizer ─ projection + type ─ v_i ──┐
+    latent x_{i−1} or BOS ─ projection + type ─ x_{i−1} ─ transformer ─ z_i ─ head ─ x_i
+
+    z_i joins the outputs at the slots of x_{i−1} and of v_i: concat(z̃_{2i−1}, z̃_{2i})
 
 The frozen backbone and the auto-encoder are not part of it; the PCA basis is. Called by training (``condition``
 and ``head``), export and evaluation (the incremental methods).

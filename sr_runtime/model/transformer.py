@@ -1,9 +1,9 @@
 """The causal transformer F_φ, whole sequences in training and one token at a time in a session.
 
-LLaMA-style: pre-RMSNorm, SwiGLU, rotary positions, grouped key/value heads, no biases. A position sees itself
-and the ``window`` tokens before it, in training (mask) as in streaming (ring), so a session never leaves what
-was trained. The streaming form is the *delta* form: the cache is read only, new keys and values come out, and
-the caller writes the ring.
+LLaMA-style: pre-RMSNorm, SwiGLU, rotary positions, grouped key/value heads, no biases. A position sees
+itself and the ``window`` − 1 tokens before it, in training (mask) as in streaming (ring), so a session never
+leaves what was trained. The streaming form is the *delta* form: the cache is read only, new keys and values
+come out, and the caller writes the ring.
 """
 
 from __future__ import annotations
@@ -153,7 +153,8 @@ class Transformer(nn.Module):
             past: Per layer the ring, (B, kv_heads, ring, head_dim) each; read only. Slot order is free.
             cos: (1, head_dim/2) of this token's position.
             sin: Likewise.
-            mask: (1, ring): 0 where a slot holds a token, :data:`MASKED` where it is empty.
+            mask: (1, ring): 0 where a slot holds a token in the window, :data:`MASKED` elsewhere (the slot
+                that this token will take over is outside: it holds the token ``window`` back).
 
         Returns:
             z̃ (B, 1, width), and per layer the new key and value (B, kv_heads, 1, head_dim).
@@ -173,10 +174,10 @@ class Transformer(nn.Module):
 
 
 def window_mask(length: int, window: int | None, device: torch.device | None = None) -> Tensor:
-    """Return the additive mask (T, T): each position sees itself and the ``window`` tokens before it."""
+    """Return the additive mask (T, T): each position sees itself and the ``window`` − 1 before it."""
     index = torch.arange(length, device=device)
     age = index[:, None] - index[None, :]
     is_seen = age >= 0
     if window is not None:
-        is_seen &= age <= window
+        is_seen &= age < window
     return torch.where(is_seen, 0.0, MASKED)
