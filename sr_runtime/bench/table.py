@@ -1,0 +1,77 @@
+"""Say a benchmark run as table rows: on the terminal, and between two markers of a Markdown file.
+
+Called by ``sr-runtime bench``. Thread: any.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sr_runtime.errors import DataError
+from sr_runtime.figures import HOP_MS, STAGES, JsonMap
+
+START = "<!-- bench:start -->"
+END = "<!-- bench:end -->"
+
+COLUMNS = ("", "p50", "p99", "worst", *STAGES, "misses", "× real time")
+
+
+def rows(figures: JsonMap) -> list[list[str]]:
+    """Return one row of :data:`COLUMNS` for each part that was measured; times in ms, stages as p50."""
+    parts = {
+        "alone": figures,
+        "beside a busy core": figures.get("busy"),
+        "through the socket": figures.get("wire"),
+    }
+    return [_row(name, part) for name, part in parts.items() if part]
+
+
+def markdown(figures: JsonMap) -> str:
+    """Return the run as a Markdown table with the machine it was measured on."""
+    machine = figures["machine"]
+    lines = [
+        f"Model `{figures['model']}`, {figures['threads']} thread(s) on `{figures['device']}`, "
+        f"{machine['processor']} ({machine['cores']} cores), {figures['hops']} hops paced at 30/s, "
+        f"commit `{figures['commit']}`. Milliseconds; the stages are medians.",
+        "",
+        "| " + " | ".join(COLUMNS) + " |",
+        "| " + " | ".join("---" for _ in COLUMNS) + " |",
+    ]
+    lines += ["| " + " | ".join(row) + " |" for row in rows(figures)]
+    wire = figures.get("wire")
+    if wire:
+        latency = wire["frame_to_sample_ms"]
+        lines += [
+            "",
+            f"Through the socket: {wire['underruns']} underruns, `frame_to_sample_ms` "
+            f"{_number(latency['p50'])} p50, {_number(latency['p95'])} p95 (output: {wire['output']}).",
+        ]
+    return "\n".join(lines)
+
+
+def fill(path: Path, figures: JsonMap) -> None:
+    """Replace what stands between the two markers of ``path`` by this run's table.
+
+    Raises:
+        DataError: The file or its markers are missing.
+    """
+    try:
+        text = path.read_text()
+        before, rest = text.split(START, 1)
+        _, after = rest.split(END, 1)
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: expected a file with the lines {START} and {END}") from error
+    path.write_text(f"{before}{START}\n{markdown(figures)}\n{END}{after}")
+
+
+def _row(name: str, part: JsonMap) -> list[str]:
+    hop = part["hop_ms"]
+    stages = part.get("stage_ms") or {}
+    stage_cells = [_number((stages.get(stage) or {}).get("p50")) for stage in STAGES]
+    speed = f"{HOP_MS / hop['p50']:.1f}" if hop["p50"] else "–"
+    times = [_number(hop.get(key)) for key in ("p50", "p99", "worst")]
+    return [name, *times, *stage_cells, f"{part['misses']} of {part['hops']}", speed]
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.1f}"

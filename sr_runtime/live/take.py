@@ -1,0 +1,98 @@
+"""Play frames to a live runtime in real time and put the sound that comes back beside them.
+
+Used by ``demo``, ``bench`` and the soak test. One thread: it sends, and listens while it waits.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+from sr_bridge import Client
+from sr_bridge.client import AudioHop
+from sr_bridge.messages import Status
+
+from sr_runtime.live.pace import Pace
+from sr_runtime.picture import stretch
+from sr_runtime.types import CHANNELS, HOP_SAMPLES, Audio, Frame
+
+_NS_PER_S = 1_000_000_000
+
+# The last hops are still being computed when the last frame has been sent.
+_TAIL_S = 0.5
+
+# Status is asked for this often: each answer covers the runtime's last seconds.
+_STATUS_EVERY = 60
+
+
+@dataclass
+class LiveTake:
+    """What came back from a runtime while frames were played to it.
+
+    Attributes:
+        frames: Frames sent.
+        hops: Sound that came back, in order.
+        statuses: The runtime's own account, every two seconds.
+        late_ns: How late each frame was sent against its beat.
+    """
+
+    frames: int = 0
+    hops: list[AudioHop] = field(default_factory=list)
+    statuses: list[Status] = field(default_factory=list)
+    late_ns: list[int] = field(default_factory=list)
+
+    def sound(self) -> Audio:
+        """Return float32 (1600 · frames, 2): the sound on the frames' own time line.
+
+        Frame i (0-based) is heard in samples [1600 i, 1600 i + 1600) as in a file. The runtime's hop clock
+        runs freely against the source's, so one offset places all hops: the median of hop − frame. Skipped
+        hops stay silent.
+        """
+        track = np.zeros((self.frames * HOP_SAMPLES, CHANNELS), np.float32)
+        heard = [hop for hop in self.hops if hop.seq > 0]
+        if not heard:
+            return track
+        offset = round(float(np.median([hop.hop - (hop.seq - 1) for hop in heard])))
+        for hop in heard:
+            start = (hop.hop - offset) * HOP_SAMPLES
+            if 0 <= start <= len(track) - HOP_SAMPLES:
+                track[start : start + HOP_SAMPLES] = hop.audio
+        return track
+
+
+def play_live(
+    client: Client,
+    frames: Iterable[Frame],
+    *,
+    on_frame: Callable[[int], None] = lambda index: None,
+) -> LiveTake:
+    """Send frames at 30 per second and gather the sound.
+
+    Args:
+        client: Connected, in live mode, with the sound coming back (``play`` is engine or both).
+        frames: uint8 (height, width, 3) each, any size; shrunk here to what the runtime wants.
+        on_frame: Called after each frame that was sent, with its index.
+    """
+    welcome = client.connect()
+    take = LiveTake()
+    pace = Pace()
+    for index, frame in enumerate(frames):
+        picture = stretch(frame, welcome.picture_width, welcome.picture_height)
+        _listen_until(client, take, pace, index + 1)
+        take.late_ns.append(-pace.until_ns(index + 1))
+        take.frames += client.send_frame(picture)
+        if index % _STATUS_EVERY == _STATUS_EVERY - 1:
+            take.statuses.append(client.status())
+        on_frame(index)
+    end = time.monotonic() + _TAIL_S
+    while time.monotonic() < end:
+        take.hops += client.poll_audio(timeout_s=0.05)
+    take.statuses.append(client.status())
+    return take
+
+
+def _listen_until(client: Client, take: LiveTake, pace: Pace, beat: int) -> None:
+    while (remaining_ns := pace.until_ns(beat)) > 0:
+        take.hops += client.poll_audio(timeout_s=remaining_ns / _NS_PER_S)
