@@ -1,1 +1,1 @@
-"""Being written."""
+"""Makes model bundles: from trained networks, and the hand-made probe."""

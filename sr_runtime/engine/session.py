@@ -1,0 +1,257 @@
+"""One stream of sound: frames in, 1600 samples out, thirty times a second, for as long as you like.
+
+    audio token ─► transformer ─┐ (prepare: needs no frame)
+    frame ─► vision ─► transformer ─► guidance ─► head ─► decoder ─► guard ─► 1600 samples
+
+An :class:`Engine` loads a bundle once; each :class:`Session` has its own state. Called by the server,
+``render`` and in-process users. Nothing here locks: an engine and its sessions belong to one thread.
+Thread: inference.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from sr_runtime.engine.backends.onnx import OnnxBackend
+from sr_runtime.engine.bundle import Bundle, load_bundle
+from sr_runtime.engine.decoder import DecoderStage
+from sr_runtime.engine.head import HeadStage
+from sr_runtime.engine.safety import OutputGuard, is_sound
+from sr_runtime.engine.settings import SamplingSettings
+from sr_runtime.engine.timings import Counters, HopTimings, Stopwatch
+from sr_runtime.engine.transformer import TransformerStage
+from sr_runtime.engine.vision import VisionStage
+from sr_runtime.errors import SessionError
+from sr_runtime.types import HOP_SAMPLES, Audio, Frame, State
+
+
+class Engine:
+    """A bundle, loaded on a device, that opens sessions.
+
+    Args:
+        bundle: A loaded bundle, or what :func:`load_bundle` takes.
+        device: ``cpu``, ``cuda``, ``tensorrt``, or ``auto``.
+        threads: Intra-op threads on the CPU.
+
+    Raises:
+        BundleError: The bundle cannot be used.
+        DeviceError: The device was asked for and is not there.
+
+    Example:
+        >>> session = Engine("probe").open_session()
+        >>> session.step(np.zeros((32, 32, 3), np.uint8)).shape
+        (1600, 2)
+
+    Thread: inference.
+    """
+
+    def __init__(
+        self, bundle: Bundle | str | Path = "default", device: str = "cpu", threads: int = 1
+    ) -> None:
+        self.bundle = bundle if isinstance(bundle, Bundle) else load_bundle(bundle)
+        self.backend = OnnxBackend(self.bundle, device, threads)
+        self.is_warm = False
+
+    @property
+    def device(self) -> str:
+        """Return the device that is really used."""
+        return self.backend.device
+
+    @property
+    def threads(self) -> int:
+        """Return the number of intra-op threads."""
+        return self.backend.threads
+
+    def warm_up(self, hops: int = 5) -> None:
+        """Run a few hops of a throw-away session, with new and repeated frames: real ones are quick then."""
+        session = self.open_session()
+        picture = np.zeros((self.bundle.image.height, self.bundle.image.width, 3), np.uint8)
+        for hop in range(hops):
+            session.step(None if hop % 2 else picture)
+        self.is_warm = True
+
+    def open_session(
+        self,
+        seed: int = 0,
+        guidance: float | None = None,
+        nfe: int | None = None,
+        sampler: str | None = None,
+    ) -> Session:
+        """Return a new session; what is None comes from the bundle.
+
+        Raises:
+            ConfigError: A value is outside its range.
+        """
+        settings = SamplingSettings.from_spec(
+            self.bundle.manifest.sampling, seed=seed, guidance=guidance, nfe=nfe, sampler=sampler
+        )
+        return Session(self.backend, self.bundle, settings)
+
+
+class Session:
+    """One stream: its state, its settings and the way through the stages. Made by :class:`Engine`.
+
+    Attributes:
+        settings: Guidance, evaluations, seed and sampler.
+        timings: What the newest hop cost.
+        counters: Hops, repeated frames, resets after a broken hop.
+
+    Thread: inference.
+    """
+
+    def __init__(self, backend: OnnxBackend, bundle: Bundle, settings: SamplingSettings) -> None:
+        manifest = bundle.manifest
+        self.bundle = bundle
+        self.settings = settings
+        self.timings = HopTimings()
+        self.counters = Counters()
+        self._prepare_ms = 0.0
+        self._state = bundle.initial_state()
+        self._null_token = bundle.constants["null_token"].astype(np.float32)
+        self._vision = VisionStage(backend.graph("vision"), manifest.image, self._state)
+        self._transformer = TransformerStage(backend.graph("transformer"), manifest.transformer, self._state)
+        self._head = HeadStage(backend.graph("head"), self._state)
+        self._decoder = DecoderStage(backend.graph("decoder"), self._state)
+        self._guard = OutputGuard(self._state)
+
+    @property
+    def hop(self) -> int:
+        """Return the index of the next hop."""
+        return int(self._state["hop"][0])
+
+    @property
+    def is_prepared(self) -> bool:
+        """Tell whether the next hop's audio-token pass has run already."""
+        return bool(self._state["is_prepared"][0])
+
+    @property
+    def guidance(self) -> float:
+        """Return the guidance scale; settable while running."""
+        return self.settings.guidance
+
+    @guidance.setter
+    def guidance(self, value: float) -> None:
+        self.settings = self.settings.with_changes(guidance=float(value))
+
+    @property
+    def nfe(self) -> int:
+        """Return the head's evaluations per hop; settable while running."""
+        return self.settings.nfe
+
+    @nfe.setter
+    def nfe(self, value: int) -> None:
+        self.settings = self.settings.with_changes(nfe=int(value))
+
+    @property
+    def seed(self) -> int:
+        """Return the seed; settable while running, heard from the next hop on."""
+        return self.settings.seed
+
+    @seed.setter
+    def seed(self, value: int) -> None:
+        self.settings = self.settings.with_changes(seed=int(value))
+
+    def prepare(self) -> None:
+        """Run the next hop's audio-token pass, which needs no frame. :meth:`step` does it if nobody did."""
+        if self.is_prepared:
+            return
+        watch = Stopwatch()
+        token = self._state["audio_token"]
+        np.copyto(self._state["audio_hidden"], self._transformer.append(token, token))
+        self._state["is_prepared"][0] = True
+        self._prepare_ms = watch.lap()
+
+    def step(self, frame: Frame | None) -> Audio:
+        """Compute one hop.
+
+        Args:
+            frame: The newest picture, uint8 (height, width, 3), any size; None if there is no new one, which
+                is the same picture again. Before the first picture a hop is silence and leaves no trace.
+
+        Returns:
+            float32 (1600, 2), 48 kHz: what is heard from this frame on; the caller owns the array.
+
+        Raises:
+            SessionError: The frame is not a picture.
+        """
+        if frame is None and not self._vision.has_frame:
+            return np.zeros((HOP_SAMPLES, 2), dtype=np.float32)
+        self.prepare()
+        watch = Stopwatch()
+        token = self._vision.see_again() if frame is None else self._vision.see(frame)
+        vision_ms = watch.lap()
+        hidden = self._transformer.append(token, self._null_token)
+        transformer_ms = watch.lap()
+        latent = self._head.sample(self._state["audio_hidden"], hidden, self.settings)
+        head_ms = watch.lap()
+        audio = self._finish(latent, is_repeat=frame is None)
+        self._note_timings(vision_ms, transformer_ms, head_ms, watch.lap())
+        return audio
+
+    def reset(self) -> None:
+        """Start again as a new session would: same settings, empty memory, hop 0."""
+        self._replace_state(self.bundle.initial_state())
+
+    def state(self) -> State:
+        """Return a copy of the whole memory: flat name → array, as the bundle's manifest describes it."""
+        return {name: array.copy() for name, array in self._state.items()}
+
+    def load_state(self, state: State) -> None:
+        """Go on from a saved state (of the same bundle).
+
+        Raises:
+            SessionError: An array is missing, unknown, or of another shape or type.
+        """
+        _check_state(self._state, state)
+        self._replace_state(state)
+
+    def _replace_state(self, state: State) -> None:
+        for name, array in state.items():
+            np.copyto(self._state[name], array)
+        self._transformer.forget()
+        self._vision.forget()
+
+    def _finish(self, latent: np.ndarray, is_repeat: bool) -> Audio:
+        """Decode, check, and close the hop's books."""
+        audio = self._decoder.decode(latent) if is_sound(latent) else None
+        result = self._guard.clean(audio) if audio is not None and is_sound(audio) else self._recover()
+        self._state["hop"][0] += 1
+        self._state["is_prepared"][0] = False
+        self.counters.hops += 1
+        self.counters.repeated_frames += is_repeat
+        return result
+
+    def _recover(self) -> Audio:
+        """Forget everything but the hop's number, so that the noise does not start over, and be silent."""
+        hop, last_sample = self.hop, self._state["last_sample"].copy()
+        self.reset()
+        self._state["hop"][0] = hop
+        self.counters.resets_after_nan += 1
+        return self._guard.silence(last_sample)
+
+    def _note_timings(
+        self, vision_ms: float, video_pass_ms: float, head_ms: float, decoder_ms: float
+    ) -> None:
+        after_frame_ms = vision_ms + video_pass_ms + head_ms + decoder_ms
+        self.timings = HopTimings(
+            vision_ms=vision_ms,
+            transformer_ms=self._prepare_ms + video_pass_ms,
+            head_ms=head_ms,
+            decoder_ms=decoder_ms,
+            hop_ms=self._prepare_ms + after_frame_ms,
+            after_frame_ms=after_frame_ms,
+        )
+
+
+def _check_state(own: State, given: State) -> None:
+    if own.keys() != given.keys():
+        names = sorted(own.keys() ^ given.keys())
+        raise SessionError(f"state: missing or unknown arrays {names}; it must come from the same bundle")
+    for name, array in given.items():
+        if array.shape != own[name].shape or array.dtype != own[name].dtype:
+            raise SessionError(
+                f"state.{name}: expected {own[name].dtype} {own[name].shape}, got {array.dtype} "
+                f"{array.shape}; it must come from the same bundle"
+            )
