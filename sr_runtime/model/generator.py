@@ -7,8 +7,8 @@
 
     z_i joins the outputs at the slots of x_{i−1} and of v_i: concat(z̃_{2i−1}, z̃_{2i})
 
-The frozen backbone and the auto-encoder are not part of it; the PCA basis is. Called by training (``condition``
-and ``head``), export and evaluation (the incremental methods).
+The frozen backbone and the auto-encoder are not part of it; the PCA basis is. Called by training
+(``condition`` and ``head``), export and evaluation (the incremental methods).
 """
 
 from __future__ import annotations

@@ -21,13 +21,16 @@ from sr_runtime.model.presets import CompactVAEConfig, VAEConfig
 from sr_runtime.model.vae import VAE, DecoderState, pad_to_hops, split_posterior
 from sr_runtime.types import CHANNELS, HOP_SAMPLES
 
+LOG_GAIN_RANGE = (-12.0, 3.0)
+"""Natural log of the output gain: −104 dB to +26 dB."""
+
 
 class CausalConvNeXt(nn.Module):
     """x + γ · MLP(norm(depthwise causal convolution(x))) over (B, T, C)."""
 
-    def __init__(self, config: CompactVAEConfig, residual_scale: float) -> None:
+    def __init__(self, config: CompactVAEConfig, width: int, residual_scale: float) -> None:
         super().__init__()
-        width, hidden = config.width, config.width * config.expansion
+        hidden = width * config.expansion
         self.past = config.kernel - 1
         self.depthwise = nn.Conv2d(width, width, (1, config.kernel), groups=width)
         self.norm = nn.LayerNorm(width, eps=1e-5)
@@ -44,8 +47,8 @@ class CausalConvNeXt(nn.Module):
         return x + self.scale * update, extended[:, extended.shape[1] - self.past :]
 
 
-def _blocks(config: CompactVAEConfig, count: int, depth: int) -> nn.ModuleList:
-    return nn.ModuleList(CausalConvNeXt(config, 1.0 / depth) for _ in range(count))
+def _blocks(config: CompactVAEConfig, width: int, count: int, depth: int) -> nn.ModuleList:
+    return nn.ModuleList(CausalConvNeXt(config, width, 1.0 / depth) for _ in range(count))
 
 
 class CompactEncoder(nn.Module):
@@ -54,12 +57,12 @@ class CompactEncoder(nn.Module):
     def __init__(self, config: CompactVAEConfig, latent: int) -> None:
         super().__init__()
         self.step, self.steps = config.step_samples, HOP_SAMPLES // config.step_samples
-        width = config.width
+        width = config.encoder_width
         depth = config.encoder_blocks + config.encoder_frame_blocks
         self.frame_in = nn.Linear(2 * self.step * CHANNELS, width)
-        self.blocks = _blocks(config, config.encoder_blocks, depth)
+        self.blocks = _blocks(config, width, config.encoder_blocks, depth)
         self.gather = nn.Linear(self.steps * width, width)
-        self.frame_blocks = _blocks(config, config.encoder_frame_blocks, depth)
+        self.frame_blocks = _blocks(config, width, config.encoder_frame_blocks, depth)
         self.norm = nn.LayerNorm(width, eps=1e-5)
         self.out = nn.Linear(width, 2 * latent)
 
@@ -87,11 +90,12 @@ class CompactDecoder(nn.Module):
         self.step, self.steps = config.step_samples, HOP_SAMPLES // config.step_samples
         depth = config.decoder_blocks + config.decoder_frame_blocks
         self.latent_in = nn.Linear(latent, config.width)
-        self.frame_blocks = _blocks(config, config.decoder_frame_blocks, depth)
+        self.frame_blocks = _blocks(config, self.width, config.decoder_frame_blocks, depth)
         self.spread = nn.Linear(config.width, self.steps * config.width)
-        self.blocks = _blocks(config, config.decoder_blocks, depth)
+        self.blocks = _blocks(config, self.width, config.decoder_blocks, depth)
         self.norm = nn.LayerNorm(config.width, eps=1e-5)
         self.wave_out = nn.Linear(config.width, 2 * self.step * CHANNELS)
+        self.gain = nn.Linear(config.width, CHANNELS) if config.output_gain else None
 
     def initial_state(self, batch: int) -> DecoderState:
         """Return zeros: the silence before the first hop."""
@@ -114,8 +118,16 @@ class CompactDecoder(nn.Module):
         x = self.spread(x).reshape(x.shape[0], -1, self.width)
         for index, block in enumerate(self.blocks):
             x, after[f"block_{index}"] = block(x, state[f"block_{index}"].to(x.dtype))
-        wave, after["overlap"] = self._overlap_add(self.wave_out(self.norm(x)), state["overlap"])
+        wave, after["overlap"] = self._overlap_add(self._windows(self.norm(x)), state["overlap"])
         return wave, after
+
+    def _windows(self, x: Tensor) -> Tensor:
+        windows: Tensor = self.wave_out(x).float()
+        if self.gain is None:
+            return windows
+        gain = (4.0 * self.gain(x).float() - 1.0).clamp(*LOG_GAIN_RANGE).exp()
+        shaped = windows.reshape(*windows.shape[:2], CHANNELS, 2 * self.step) * gain.unsqueeze(-1)
+        return shaped.reshape(windows.shape)
 
     def _overlap_add(self, windows: Tensor, overlap: Tensor) -> tuple[Tensor, Tensor]:
         """Add each window's first half to the window before's second half.
@@ -126,9 +138,9 @@ class CompactDecoder(nn.Module):
             window j       [ c d ]      samples of step j = b + c;  d waits for step j+1
         """
         batch, steps, _ = windows.shape
-        halves = windows.reshape(batch, steps, CHANNELS, 2, self.step).float()
+        halves = windows.reshape(batch, steps, CHANNELS, 2, self.step)
         first, second = halves[:, :, :, 0], halves[:, :, :, 1]
-        before = torch.cat((overlap.float().unsqueeze(1), second[:, :-1]), dim=1)
+        before = torch.cat((overlap.unsqueeze(1), second[:, :-1]), dim=1)
         wave = (first + before).transpose(1, 2).reshape(batch, CHANNELS, steps * self.step)
         return wave, second[:, -1]
 
