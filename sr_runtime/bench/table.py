@@ -20,33 +20,43 @@ def rows(figures: JsonMap) -> list[list[str]]:
     """Return one row of :data:`COLUMNS` for each part that was measured; times in ms, stages as p50."""
     parts = {
         "alone": figures,
-        "beside a busy core": figures.get("busy"),
-        "through the socket": figures.get("wire"),
+        "busy core": figures.get("busy"),
+        "socket": figures.get("wire"),
     }
     return [_row(name, part) for name, part in parts.items() if part]
 
 
 def markdown(figures: JsonMap) -> str:
     """Return the run as a Markdown table with the machine it was measured on."""
-    machine = figures["machine"]
     lines = [
-        f"Model `{figures['model']}`, {figures['threads']} thread(s) on `{figures['device']}`, "
-        f"{machine['processor']} ({machine['cores']} cores), {figures['hops']} hops paced at 30/s, "
-        f"commit `{figures['commit']}`. Milliseconds; the stages are medians.",
+        caption(figures),
         "",
         "| " + " | ".join(COLUMNS) + " |",
         "| " + " | ".join("---" for _ in COLUMNS) + " |",
     ]
     lines += ["| " + " | ".join(row) + " |" for row in rows(figures)]
-    wire = figures.get("wire")
-    if wire:
-        latency = wire["frame_to_sample_ms"]
-        lines += [
-            "",
-            f"Through the socket: {wire['underruns']} underruns, `frame_to_sample_ms` "
-            f"{_number(latency['p50'])} p50, {_number(latency['p95'])} p95 (output: {wire['output']}).",
-        ]
+    if "wire" in figures:
+        lines += ["", wire_line(figures["wire"])]
     return "\n".join(lines)
+
+
+def caption(figures: JsonMap) -> str:
+    """Say what was measured on what."""
+    machine = figures["machine"]
+    return (
+        f"Model `{figures['model']}`, {figures['threads']} thread(s) on `{figures['device']}`, "
+        f"{machine['processor']} ({machine['cores']} cores), {figures['hops']} hops paced at 30/s, "
+        f"commit `{figures['commit']}`. Milliseconds; the stages are medians."
+    )
+
+
+def wire_line(wire: JsonMap) -> str:
+    """Say what came out at the loudspeaker's end of the whole way."""
+    latency = wire["frame_to_sample_ms"]
+    return (
+        f"Through the socket: {wire['underruns']} underruns, `frame_to_sample_ms` "
+        f"{_number(latency['p50'])} p50, {_number(latency['p95'])} p95 (sound output: {wire['output']})."
+    )
 
 
 def fill(path: Path, figures: JsonMap) -> None:

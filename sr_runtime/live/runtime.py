@@ -6,6 +6,7 @@ process, the real socket, the real audio process. Thread: any.
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -20,6 +21,7 @@ from sr_bridge import Client
 from sr_bridge.connection import FILE_VARIABLE
 
 from sr_runtime.errors import SessionError
+from sr_runtime.figures import JsonMap
 
 # A cold start reads and warms up four graphs: 3 s on one busy core for the default bundle.
 _START_TIMEOUT_S = 60.0
@@ -47,6 +49,7 @@ class RuntimeProcess:
         folder = Path(self._folder.name)
         self.connection_file = folder / "connection.json"
         self.log = folder / "runtime.log"
+        self._figures = folder / "figures.json"
         self._command = [
             sys.executable,
             "-m",
@@ -54,6 +57,8 @@ class RuntimeProcess:
             "serve",
             "--endpoint",
             f"tcp://127.0.0.1:{free_port()}",
+            "--json",
+            str(self._figures),
             *arguments,
         ]
         self._process: subprocess.Popen[bytes] | None = None
@@ -70,12 +75,13 @@ class RuntimeProcess:
         try:
             self._wait_until_listening()
         except BaseException:
-            self.stop()
+            self.__exit__()
             raise
         return self
 
     def __exit__(self, *exc: object) -> None:
         self.stop()
+        self._folder.cleanup()
 
     @property
     def pid(self) -> int:
@@ -91,7 +97,10 @@ class RuntimeProcess:
         process, self._process = self._process, None
         if process is not None:
             _end(process)
-        self._folder.cleanup()
+
+    def figures(self) -> JsonMap:
+        """Return the hop times that the runtime wrote when it ended: ``hop_ms``, ``stage_ms`` and so on."""
+        return json.loads(self._figures.read_text())  # type: ignore[no-any-return]
 
     def last_words(self) -> str:
         """Return the end of what the runtime printed."""

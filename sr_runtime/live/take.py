@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from sr_bridge import Client
 from sr_bridge.client import AudioHop
+from sr_bridge.media import REPEATED_FRAME
 from sr_bridge.messages import Status
 
 from sr_runtime.live.pace import Pace
@@ -36,12 +37,23 @@ class LiveTake:
         hops: Sound that came back, in order.
         statuses: The runtime's own account, every two seconds.
         late_ns: How late each frame was sent against its beat.
+        round_trips_ms: From a frame's capture to its sound's arrival here, for each hop with a new frame.
     """
 
     frames: int = 0
     hops: list[AudioHop] = field(default_factory=list)
     statuses: list[Status] = field(default_factory=list)
     late_ns: list[int] = field(default_factory=list)
+    round_trips_ms: list[float] = field(default_factory=list)
+
+    def listen(self, client: Client, timeout_s: float) -> None:
+        """Gather the sound that has come, waiting at most so long for some."""
+        hops = client.poll_audio(timeout_s)
+        now_ns = time.monotonic_ns()
+        self.hops += hops
+        self.round_trips_ms += [
+            (now_ns - hop.capture_ns) / 1e6 for hop in hops if hop.seq and not hop.flags & REPEATED_FRAME
+        ]
 
     def sound(self) -> Audio:
         """Return float32 (1600 · frames, 2): the sound on the frames' own time line.
@@ -88,11 +100,11 @@ def play_live(
         on_frame(index)
     end = time.monotonic() + _TAIL_S
     while time.monotonic() < end:
-        take.hops += client.poll_audio(timeout_s=0.05)
+        take.listen(client, 0.05)
     take.statuses.append(client.status())
     return take
 
 
 def _listen_until(client: Client, take: LiveTake, pace: Pace, beat: int) -> None:
     while (remaining_ns := pace.until_ns(beat)) > 0:
-        take.hops += client.poll_audio(timeout_s=remaining_ns / _NS_PER_S)
+        take.listen(client, remaining_ns / _NS_PER_S)
