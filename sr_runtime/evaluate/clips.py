@@ -60,8 +60,9 @@ def choose_clips(store: ClipStore, count: int | None = None) -> list[EvaluationC
     rest = [clip for clip in clips if not _judges_sync(clip)]
     if not sync:
         raise DataError(
-            f"{store.root} has {len(clips)} validation clips but no sparse one with click ground truth; "
-            "record some: sr-runtime record vizdoom --split validation --kind sparse --ground-truth clicks"
+            f"{store.root} has {len(clips)} validation clips, none of them sparse with click ground truth; "
+            f"record some: sr-runtime record vizdoom --out {store.root} --split validation --kind sparse "
+            "--ground-truth clicks --minutes 5"
         )
     if len(clips) < _LEAST_CLIPS or (count is not None and count < _LEAST_CLIPS):
         raise DataError(

@@ -6,6 +6,7 @@ the name of the network and n beside every number (``docs/evaluation.md``).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -19,6 +20,9 @@ FloatArray = npt.NDArray[np.float64]
 
 KAD_SCALE: Final = 100.0
 """Customary factor: squared MMD values of real sounds lie in the thousandths."""
+
+LEAST_FLOOR_CLIPS: Final = 4
+"""Two in each half: KAD compares clips with other clips of the same half."""
 
 
 @dataclass(frozen=True)
@@ -97,27 +101,32 @@ class KernelSums:
                 np.fill_diagonal(values, 0.0)
 
     def kad(self, weights: FloatArray | None = None) -> float:
-        """Return KAD with each clip counted ``weights`` times (once by default)."""
+        """Return KAD with each clip counted ``weights`` times (once by default); NaN with one clip only."""
         weights = np.ones(len(self.clips)) if weights is None else weights
         rr, gg, rg = (self._mean(name, weights) for name in ("rr", "gg", "rg"))
         return KAD_SCALE * (rr + gg - 2 * rg)
 
     def _mean(self, name: str, weights: FloatArray) -> float:
         pairs = float(weights @ self._pairs[name] @ weights)
-        return float(weights @ self._sums[name] @ weights) / pairs if pairs else 0.0
+        return float(weights @ self._sums[name] @ weights) / pairs if pairs else math.nan
 
 
 def kad(real: EmbeddingSet, generated: EmbeddingSet) -> float:
     """Return the kernel audio distance: unbiased squared MMD with an RBF kernel, times 100.
 
     Args:
-        real: The reference, of at least two clips.
+        real: The reference.
         generated: The set to judge; a clip number shared with ``real`` means that the sound was made for
             that clip.
 
     Returns:
         About 0 for the same distribution (slightly negative by chance), growing with the difference.
+
+    Raises:
+        DataError: A side has only one clip, so that no two independent sounds can be compared.
     """
+    if min(len(np.unique(real.clips)), len(np.unique(generated.clips))) < 2:
+        raise DataError("a kernel distance needs at least 2 clips on either side, got 1")
     return KernelSums(real, generated).kad()
 
 
@@ -127,7 +136,8 @@ def kad_interval(real: EmbeddingSet, generated: EmbeddingSet, draws: int = 500, 
     rng = np.random.default_rng(seed)
     count = len(sums.clips)
     weights = rng.multinomial(count, np.full(count, 1 / count), size=draws).astype(np.float64)
-    low, high = np.percentile([sums.kad(row) for row in weights], [2.5, 97.5])
+    # With very few clips a draw may hold one clip only, which has no pairs: such draws are left out.
+    low, high = np.nanpercentile([sums.kad(row) for row in weights], [2.5, 97.5])
     return Interval(float(low), float(high))
 
 
@@ -178,7 +188,7 @@ def split_half_floor(
     """Return the distance that real sound has from itself.
 
     Args:
-        real: The real sound's embeddings, of at least two clips.
+        real: The real sound's embeddings, of at least four clips.
         distance: :func:`kad` or :func:`fad`.
         splits: Random halvings of the clips.
         seed: Of the halvings.
@@ -187,11 +197,11 @@ def split_half_floor(
         Mean over the splits. Each half has n/2 embeddings, so for FAD the floor at n lies lower.
 
     Raises:
-        DataError: There is only one clip.
+        DataError: There are fewer than four clips.
     """
     clips = np.unique(real.clips)
-    if len(clips) < 2:
-        raise DataError(f"a split-half floor needs at least 2 clips, got {len(clips)}")
+    if len(clips) < LEAST_FLOOR_CLIPS:
+        raise DataError(f"a split-half floor needs at least {LEAST_FLOOR_CLIPS} clips, got {len(clips)}")
     rng = np.random.default_rng(seed)
     values = []
     for _ in range(splits):

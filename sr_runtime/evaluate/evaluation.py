@@ -16,6 +16,7 @@ from sr_runtime.engine.session import Engine
 from sr_runtime.evaluate import baselines
 from sr_runtime.evaluate.clips import EvaluationClip
 from sr_runtime.evaluate.distribution import (
+    LEAST_FLOOR_CLIPS,
     EmbeddingSet,
     Interval,
     fad,
@@ -26,7 +27,7 @@ from sr_runtime.evaluate.distribution import (
 )
 from sr_runtime.evaluate.generate import Progress, Sampling, generate, ignore_progress
 from sr_runtime.evaluate.provenance import bundle_sha256, git_commit
-from sr_runtime.evaluate.reconstruct import reconstruct
+from sr_runtime.evaluate.reconstruct import can_reconstruct, reconstruct
 from sr_runtime.evaluate.report import (
     Distances,
     HopTimes,
@@ -140,13 +141,14 @@ def hear_baselines(result: Evaluation, engine: Engine, yamnet: Yamnet) -> None:
     takes["silence"] = hear_all(clips, yamnet, baselines.silence)
     takes["noise"] = hear_all(clips, yamnet, baselines.level_matched_noise)
     takes["other_clip"] = [_hear_other(clip, clips, yamnet) for clip in clips]
-    if "encoder" in engine.bundle.manifest.graphs:
+    if can_reconstruct(engine):
         takes["vae"] = hear_all(clips, yamnet, lambda clip: reconstruct(engine, clip.true_audio))
 
 
 def make_report(result: Evaluation, engine: Engine, sampling: Sampling, seeds: int = 1) -> Report:
     """Compute every figure of an evaluation."""
     real = result.takes["real"]
+    drawn = sampling.resolved(engine)
     return Report(
         n_clips=len(result.clips),
         n_sync_clips=sum(clip.judges_sync for clip in result.clips),
@@ -161,7 +163,7 @@ def make_report(result: Evaluation, engine: Engine, sampling: Sampling, seeds: i
         hop_ms=_hop_times(result.hop_ms),
         hops=len(result.hop_ms),
         network=NETWORK,
-        settings=Settings(sampling.guidance, sampling.nfe, sampling.sampler, seeds),
+        settings=Settings(drawn.guidance, drawn.nfe, drawn.sampler, seeds),
         model=engine.bundle.name,
         bundle_sha256=bundle_sha256(engine.bundle),
         device=engine.device,
@@ -211,7 +213,7 @@ def _distances(
         silence=systems.silence,
         noise=systems.noise,
         other_clip=systems.other_clip,
-        real_floor=split_half_floor(real, distance),
+        real_floor=split_half_floor(real, distance) if len(result.clips) >= LEAST_FLOOR_CLIPS else None,
         interval=Span(span.low, span.high),
         n=len(model.vectors),
         n_real=len(real.vectors),

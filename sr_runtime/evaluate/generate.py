@@ -12,6 +12,7 @@ import numpy as np
 
 from sr_runtime.data.store import Clip
 from sr_runtime.engine.session import Engine
+from sr_runtime.engine.settings import SamplingSettings
 from sr_runtime.types import Audio
 
 Progress = Callable[[int], None]
@@ -31,6 +32,15 @@ class Sampling:
     guidance: float | None = None
     nfe: int | None = None
     sampler: str | None = None
+
+    def resolved(self, engine: Engine) -> SamplingSettings:
+        """Return what a session of this engine uses.
+
+        Raises:
+            ConfigError: A value is outside the bundle's range.
+        """
+        spec = engine.bundle.manifest.sampling
+        return SamplingSettings.from_spec(spec, guidance=self.guidance, nfe=self.nfe, sampler=self.sampler)
 
 
 @dataclass(frozen=True)

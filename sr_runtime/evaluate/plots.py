@@ -105,7 +105,10 @@ def _system_bars(axes: Axes, systems: Systems, title: str, line: float | None = 
     if line is not None:
         axes.axhline(line, color="black", linewidth=0.8, linestyle=":")
     if isinstance(systems, Distances):
-        axes.axhline(systems.real_floor, color="tab:green", linewidth=0.8, linestyle="--")
+        if systems.real_floor is not None:
+            axes.axhline(systems.real_floor, color="tab:green", linewidth=0.8, linestyle="--")
+        # Silence lies hundreds of times farther than a model: linear bars would show nothing else.
+        axes.set_yscale("symlog", linthresh=1.0)
         low, high = systems.interval.low, systems.interval.high
         axes.vlines(0, low, high, colors="black", linewidth=2)
 
@@ -114,6 +117,7 @@ def _bars(axes: Axes, values: dict[str, float], title: str) -> None:
     names = list(values)
     drawn = axes.bar(names, list(values.values()), color=[_COLOURS[name] for name in names])
     axes.bar_label(drawn, fmt="%.3g", fontsize=8)
+    axes.margins(y=0.12)
     axes.set_title(title, fontsize=10)
     axes.tick_params(axis="x", labelsize=8)
 

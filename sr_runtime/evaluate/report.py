@@ -51,24 +51,24 @@ class Distances(Systems, frozen=True):
     """A distribution distance, with what it takes to read it.
 
     Attributes:
-        real_floor: Distance between two random halves of the real clips.
+        real_floor: Distance between two random halves of the real clips; None with fewer than 4 clips.
         interval: Of the model's figure.
         n: Embeddings of the model's sound.
         n_real: Embeddings of the real sound.
     """
 
-    real_floor: float
+    real_floor: float | None
     interval: Span
     n: int
     n_real: int
 
 
 class Settings(msgspec.Struct, frozen=True):
-    """How the sound was drawn; None where the bundle's default applied."""
+    """How the sound was drawn: guidance ω, evaluations per hop, sampler, and takes per clip."""
 
-    guidance: float | None
-    nfe: int | None
-    sampler: str | None
+    guidance: float
+    nfe: int
+    sampler: str
     seeds: int
 
 
@@ -123,8 +123,8 @@ def _head(report: Report) -> list[str]:
         f"Bundle sha256 `{report.bundle_sha256[:16]}`, commit `{report.commit}`, device {report.device} with "
         f"{report.threads} thread(s), {report.hop_ms.p50:.1f} ms per hop (p50, unpaced).",
         f"{report.n_clips} validation clips ({report.n_sync_clips} sparse with click ground truth), "
-        f"{report.seconds:.0f} s, {settings.seeds} seed(s); guidance {_or_default(settings.guidance)}, "
-        f"NFE {_or_default(settings.nfe)}, sampler {_or_default(settings.sampler)}.",
+        f"{report.seconds:.0f} s, {settings.seeds} seed(s); guidance {settings.guidance:g}, "
+        f"NFE {settings.nfe}, sampler {settings.sampler}.",
     ]
 
 
@@ -168,7 +168,3 @@ def _span(span: Span) -> str:
 
 def _ms(value: float | None) -> str:
     return "–" if value is None else f"{value:+.0f}"
-
-
-def _or_default(value: float | str | None) -> str:
-    return "default" if value is None else str(value)

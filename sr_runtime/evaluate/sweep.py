@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 
 from sr_runtime.engine.session import Engine
+from sr_runtime.engine.settings import SamplingSettings
 from sr_runtime.errors import ConfigError
 from sr_runtime.evaluate.clips import EvaluationClip
 from sr_runtime.evaluate.distribution import kad
@@ -36,9 +37,9 @@ _AXES: Final[dict[str, Callable[[str], Any]]] = {"guidance": float, "nfe": int, 
 class SweepRow(msgspec.Struct, frozen=True, kw_only=True):
     """One combination of settings and its figures, as in the report but without baselines."""
 
-    guidance: float | None
-    nfe: int | None
-    sampler: str | None
+    guidance: float
+    nfe: int
+    sampler: str
     onset_f1: float
     chance: float
     offset_ms: float | None
@@ -106,13 +107,15 @@ def run_sweep(
     Returns:
         One row per combination.
     """
+    for sampling in samplings:
+        sampling.resolved(engine)  # Refuses a wrong value now, not after an hour of the others.
     real = [listen(clip.true_audio, clip, yamnet) for clip in clips]
     rows = []
     for sampling in samplings:
         sounds = [generate(engine, clip.clip, sampling, on_progress=on_progress) for clip in clips]
         takes = [listen(sound.audio, clip, yamnet) for sound, clip in zip(sounds, clips, strict=True)]
         hop_ms = float(np.median(np.concatenate([sound.hop_ms for sound in sounds])))
-        rows.append(_row(sampling, takes, real, hop_ms))
+        rows.append(_row(sampling.resolved(engine), takes, real, hop_ms))
     return Sweep(
         rows=rows,
         n_clips=len(clips),
@@ -137,14 +140,14 @@ def sweep_markdown(sweep: Sweep) -> str:
 
 
 def _markdown_row(row: SweepRow) -> str:
-    settings = ["default" if value is None else str(value) for value in (row.guidance, row.nfe, row.sampler)]
+    settings = [f"{row.guidance:g}", str(row.nfe), row.sampler]
     offset = "–" if row.offset_ms is None else f"{row.offset_ms:+.0f}"
     figures = [f"{row.onset_f1:.3f}", f"{row.chance:.3f}", offset, f"{row.kl_yamnet:.3f}"]
     figures += [f"{value:.3f}" for value in (row.kad_yamnet, row.loudness_corr, row.side_agreement)]
     return f"| {' | '.join([*settings, *figures, f'{row.hop_ms:.1f}'])} |"
 
 
-def _row(sampling: Sampling, takes: Sequence[Take], real: Sequence[Take], hop_ms: float) -> SweepRow:
+def _row(sampling: SamplingSettings, takes: Sequence[Take], real: Sequence[Take], hop_ms: float) -> SweepRow:
     pairs = onset_pairs(takes)
     return SweepRow(
         guidance=sampling.guidance,
