@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sr_runtime.audio.player import AudioPlayer
     from sr_runtime.audio.settings import AudioSettings
-    from sr_runtime.audio.sinks import WavSink
+    from sr_runtime.audio.wav import WavSink
     from sr_runtime.engine.bundle import Bundle, load_bundle
     from sr_runtime.engine.session import Engine, Session
     from sr_runtime.errors import SoundReactorError
@@ -46,7 +46,7 @@ _HOME = {
     "SAMPLE_RATE": "sr_runtime.types",
     "AudioPlayer": "sr_runtime.audio.player",
     "AudioSettings": "sr_runtime.audio.settings",
-    "WavSink": "sr_runtime.audio.sinks",
+    "WavSink": "sr_runtime.audio.wav",
     "Bundle": "sr_runtime.engine.bundle",
     "load_bundle": "sr_runtime.engine.bundle",
     "Engine": "sr_runtime.engine.session",

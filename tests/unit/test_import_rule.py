@@ -51,12 +51,7 @@ FORBIDDEN_KNOWLEDGE = {
 }
 
 # Loaded only when used: the base install does not have them, or they take seconds to import.
-NEVER_AT_THE_TOP = {
-    "av": "sr_runtime",
-    "vizdoom": "sr_runtime",
-    "matplotlib": "sr_runtime",
-    "gymnasium": "sr_runtime",
-}
+NEVER_AT_THE_TOP = {"av": "sr_runtime", "vizdoom": "sr_runtime"}
 
 
 class Import(NamedTuple):
