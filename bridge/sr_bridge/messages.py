@@ -314,7 +314,7 @@ def encode(message: ControlMessage) -> bytes:
     values = {item.name: getattr(message, item.name) for item in fields(message)}
     present = {key: value for key, value in values.items() if value is not None}
     checked = {key: message.RULES[key].check(key, value) for key, value in present.items()}
-    return bytes([message.KIND]) + cast(bytes, msgpack.packb(checked))  # type: ignore[no-untyped-call]
+    return bytes([message.KIND]) + cast(bytes, msgpack.packb(checked))
 
 
 def decode(data: Buffer) -> ControlMessage:
@@ -336,7 +336,7 @@ def decode(data: Buffer) -> ControlMessage:
 
 def _unpack(body: memoryview) -> Plain:
     try:
-        value = msgpack.unpackb(  # type: ignore[attr-defined,no-untyped-call]
+        value = msgpack.unpackb(
             body, raw=False, strict_map_key=True, use_list=True,
             max_str_len=1024, max_bin_len=0, max_array_len=64, max_map_len=64, max_ext_len=0,
         )  # fmt: skip
