@@ -105,6 +105,6 @@ def _write_graph(folder: Path, name: str, model: onnx.ModelProto) -> GraphSpec:
 
 def _tensor_spec(value: onnx.ValueInfoProto) -> TensorSpec:
     tensor = value.type.tensor_type
-    shape = tuple(dimension.dim_value for dimension in tensor.shape.dim)
-    assert all(shape), f"{value.name} has a free dimension: bundles are of fixed shape"
+    # A free dimension is written as -1; only the encoder has one.
+    shape = tuple(dimension.dim_value or -1 for dimension in tensor.shape.dim)
     return TensorSpec(value.name, shape, onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type).name)

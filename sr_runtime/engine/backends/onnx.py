@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from sr_runtime.engine.bundle import Bundle, GraphSpec, TensorSpec
+from sr_runtime.engine.bundle import GRAPH_NAMES, Bundle, GraphSpec, TensorSpec
 from sr_runtime.errors import BundleError, ConfigError, DeviceError, MissingDependency
 
 if TYPE_CHECKING:
@@ -120,19 +120,22 @@ class OnnxBackend:
         """
         _check_settings(device, threads)
         self.threads = threads
-        self.device, self._sessions = _open(bundle, device, threads)
-        self._graphs = {name: self._graph(bundle, name) for name in self._sessions}
+        self._bundle = bundle
+        self.device, sessions = _open(bundle, device, threads)
+        self._graphs = {name: self._graph(name, session) for name, session in sessions.items()}
         if self.device != "cpu" and bundle.manifest.precision == "int8":
             logger.warning("int8 graphs run partly on the CPU; export --precision fp32 for %s", self.device)
 
     def graph(self, name: str) -> OnnxGraph:
-        """Return the loaded graph ``vision``, ``transformer``, ``head``, ``decoder`` or ``encoder``."""
+        """Return a graph; the optional ``encoder`` is loaded when it is first asked for."""
+        if name not in self._graphs:
+            session = _open_graph(self._bundle, name, self.device, self.threads)
+            self._graphs[name] = self._graph(name, session)
         return self._graphs[name]
 
-    def _graph(self, bundle: Bundle, name: str) -> OnnxGraph:
-        spec = bundle.manifest.graphs[name]
-        _check_signature(bundle, name, self._sessions[name])
-        return OnnxGraph(self._sessions[name], spec, self.device)
+    def _graph(self, name: str, session: Any) -> OnnxGraph:
+        _check_signature(self._bundle, name, session)
+        return OnnxGraph(session, self._bundle.manifest.graphs[name], self.device)
 
 
 def available_devices() -> dict[str, str]:
@@ -190,7 +193,7 @@ def _open_on(bundle: Bundle, device: str, threads: int) -> dict[str, Any]:
     why = _why_absent(device)
     if why:
         raise DeviceError(f"--device {device}: {why}")
-    return {name: _open_graph(bundle, name, device, threads) for name in bundle.manifest.graphs}
+    return {name: _open_graph(bundle, name, device, threads) for name in GRAPH_NAMES}
 
 
 def _open_graph(bundle: Bundle, name: str, device: str, threads: int) -> Any:
@@ -238,13 +241,17 @@ def _check_signature(bundle: Bundle, name: str, session: Any) -> None:
         ("output", spec.outputs, session.get_outputs()),
     ):
         wanted = {tensor.name: (tuple(tensor.shape), tensor.dtype) for tensor in declared}
-        actual = {arg.name: (tuple(arg.shape), _ORT_TYPES.get(arg.type, arg.type)) for arg in found}
+        actual = {arg.name: (_shape(arg), _ORT_TYPES.get(arg.type, arg.type)) for arg in found}
         if wanted != actual:
             name_of = next(iter(dict(wanted.items() ^ actual.items())))
             raise BundleError(
                 f"{spec.file}: {kind} '{name_of}': model.json says {wanted.get(name_of)}, the graph has "
                 f"{actual.get(name_of)}; export the bundle again"
             )
+
+
+def _shape(arg: Any) -> tuple[int, ...]:
+    return tuple(size if isinstance(size, int) else -1 for size in arg.shape)
 
 
 def _check_buffers(specs: tuple[TensorSpec, ...], buffers: Buffers) -> None:

@@ -1,0 +1,73 @@
+"""Make a graph small and quick on a CPU: int8 products, and half-precision storage for what stays fp32.
+
+Called by the exporter for ``--precision int8``. Thread: any.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from sr_runtime.export.graph import without_traces
+
+HALF_ABOVE_ELEMENTS: Final = 1024
+"""Smaller initialisers (biases, norms) are not worth a Cast node."""
+
+
+def quantised(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return the model with int8 weights (per channel) and dynamically quantised activations.
+
+    Matrix products only: onnxruntime's dynamic int8 convolutions are slower than fp32 ones.
+    """
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    with TemporaryDirectory() as folder, _quiet():
+        source, target = Path(folder) / "fp32.onnx", Path(folder) / "int8.onnx"
+        onnx.save(model, str(source))
+        quantize_dynamic(
+            source,
+            target,
+            per_channel=True,
+            weight_type=QuantType.QInt8,
+            op_types_to_quantize=["MatMul", "Gemm"],
+        )
+        return without_traces(onnx.load(str(target)))
+
+
+def halved(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return the model with its large float32 initialisers stored as float16, each behind a Cast.
+
+    onnxruntime folds the Cast when it loads the graph, so that only the file is smaller.
+    """
+    casts: list[onnx.NodeProto] = []
+    for tensor in model.graph.initializer:
+        if tensor.data_type != TensorProto.FLOAT or np.prod(tensor.dims) < HALF_ABOVE_ELEMENTS:
+            continue
+        name = tensor.name
+        values = numpy_helper.to_array(tensor).astype(np.float16)
+        assert np.isfinite(values).all(), f"{name} does not fit float16"
+        tensor.CopyFrom(numpy_helper.from_array(values, f"{name}_half"))
+        casts.append(helper.make_node("Cast", [f"{name}_half"], [name], to=TensorProto.FLOAT))
+    nodes = [*casts, *model.graph.node]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    return model
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence the quantiser, which logs advice through the root logger."""
+    disabled = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(disabled)

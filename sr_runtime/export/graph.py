@@ -1,0 +1,99 @@
+"""Turn one torch graph into a clean ONNX model: standard operators, fixed shapes, no traces of the builder.
+
+Called by the exporter. Thread: any.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import warnings
+from collections.abc import Iterator
+from typing import Any, Final
+
+import onnx
+import torch
+from torch import Tensor, nn
+
+from sr_runtime.model.graphs import EncoderGraph, Graph, export_ready
+from sr_runtime.types import HOP_SAMPLES
+
+OPSET: Final = 20
+
+
+class PlainRMSNorm(nn.Module):
+    """RMSNorm spelled with a division.
+
+    torch's own export uses Reciprocal and Mul, which onnxruntime does not recognise; this form it fuses to
+    one node (13 of them per pass of ``mini``).
+    """
+
+    def __init__(self, norm: nn.RMSNorm) -> None:
+        super().__init__()
+        self.eps = norm.eps or torch.finfo(torch.float32).eps
+        self.weight = norm.weight
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise the last axis."""
+        scaled = x / torch.sqrt(x.pow(2.0).mean(-1, keepdim=True) + self.eps)
+        return scaled if self.weight is None else scaled * self.weight
+
+
+def to_onnx(graph: Graph) -> onnx.ModelProto:
+    """Return the graph as an ONNX model with its own input and output names.
+
+    The encoder's length stays free, in whole hops; every other shape is fixed.
+    """
+    replace_norms(graph)
+    options: dict[str, Any] = {}
+    if isinstance(graph, EncoderGraph):
+        options["dynamic_shapes"] = {"audio": {1: torch.export.Dim("hops") * HOP_SAMPLES}}
+    with _quiet(), torch.no_grad():
+        program = torch.onnx.export(
+            export_ready(graph),
+            graph.example_inputs(),
+            input_names=list(graph.input_names),
+            output_names=list(graph.output_names),
+            opset_version=OPSET,
+            dynamo=True,
+            verbose=False,
+            **options,
+        )
+    assert program is not None
+    return without_traces(program.model_proto)
+
+
+def replace_norms(module: nn.Module) -> None:
+    """Put :class:`PlainRMSNorm` in the place of every RMSNorm below ``module``; the result is the same."""
+    for name, child in module.named_children():
+        if isinstance(child, nn.RMSNorm):
+            setattr(module, name, PlainRMSNorm(child))
+        else:
+            replace_norms(child)
+
+
+def without_traces(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Drop stack traces, paths and intermediate shapes that the exporter notes in the model."""
+    del model.metadata_props[:]
+    del model.graph.metadata_props[:]
+    del model.graph.value_info[:]
+    del model.functions[:]
+    model.doc_string = model.graph.doc_string = ""
+    for item in (*model.graph.node, *model.graph.input, *model.graph.output, *model.graph.initializer):
+        del item.metadata_props[:]
+        item.doc_string = ""
+    return model
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence torch's remarks about its own deprecations and about packages that nobody needs here."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)

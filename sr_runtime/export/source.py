@@ -1,0 +1,108 @@
+"""Where an export takes its networks from: run folders of training, or random weights for speed tests.
+
+Called by the exporter. Thread: any.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from sr_runtime.errors import BundleError
+from sr_runtime.model.checkpoint import CONFIG_FILE, load_config, load_facts, load_generator, load_vae
+from sr_runtime.model.generator import Generator
+from sr_runtime.model.presets import ModelConfig, preset
+from sr_runtime.model.vae import VAE, build_vae
+from sr_runtime.model.vision import FrozenBackbone, build_backbone
+
+
+@dataclass(frozen=True)
+class Networks:
+    """What a bundle is made of.
+
+    Attributes:
+        config: The generator's config, which rules picture and transformer.
+        backbone: The frozen picture encoder.
+        generator: From stage 1 or stage 2.
+        vae: The auto-encoder whose latents the generator learned.
+        training: Facts of both trainings, for ``model.json``.
+    """
+
+    config: ModelConfig
+    backbone: FrozenBackbone
+    generator: Generator
+    vae: VAE
+    training: dict[str, Any]
+
+    @property
+    def sampler(self) -> str:
+        """Return the sampler that the generator was trained for: Heun after stage 1."""
+        stage = str(self.training.get("generator", {}).get("stage", ""))
+        return "heun" if stage.replace("_", "").lower() == "stage1" else "consistency"
+
+
+def load_networks(vae: Path, generator: Path, vision_weights: Path | None = None) -> Networks:
+    """Load trained networks.
+
+    Args:
+        vae: A run folder of ``train vae``, or its ``network`` folder.
+        generator: A run folder of ``train stage1`` or ``train stage2``, or its ``network`` folder.
+        vision_weights: Checkpoint of the frozen backbone where it is not an installed package.
+
+    Raises:
+        BundleError: A folder has no network, or the two do not belong together.
+    """
+    vae_folder, generator_folder = network_folder(vae), network_folder(generator)
+    config = load_config(generator_folder)
+    _check_pair(load_config(vae_folder), config, vae_folder)
+    training = {"vae": load_facts(vae_folder), "generator": load_facts(generator_folder)}
+    return Networks(
+        config,
+        build_backbone(config.vision, vision_weights),
+        load_generator(generator_folder),
+        load_vae(vae_folder),
+        training,
+    )
+
+
+def random_networks(name: str, seed: int = 0) -> Networks:
+    """Return a preset's networks with random weights: right shapes and speed, meaningless sound."""
+    return networks_from_config(preset(name), seed)
+
+
+def networks_from_config(config: ModelConfig, seed: int = 0) -> Networks:
+    """Return networks of any config with random weights, not even the zero-initialised ones zero."""
+    torch.manual_seed(seed)
+    generator, vae = Generator(config).eval(), build_vae(config.vae).eval()
+    backbone = build_backbone(config.vision, random_weights=True)
+    with torch.no_grad():
+        for parameter in generator.diffusion_head.parameters():
+            if not parameter.any():
+                parameter.normal_(0.0, 0.02)
+    return Networks(config, backbone, generator, vae, {"note": f"random weights, seed {seed}"})
+
+
+def network_folder(path: Path) -> Path:
+    """Return the folder with the weights: ``path`` itself, or its ``network`` folder.
+
+    Raises:
+        BundleError: Neither has a network.
+    """
+    for folder in (path, path / "network"):
+        if (folder / CONFIG_FILE).is_file() and (folder / "weights.safetensors").is_file():
+            return folder
+    raise BundleError(
+        f"{path}: no network there (expected config.json and weights.safetensors in it or in "
+        f"{path / 'network'}); name the folder that sr-runtime train wrote"
+    )
+
+
+def _check_pair(vae: ModelConfig, generator: ModelConfig, folder: Path) -> None:
+    if vae.vae.latent != generator.vae.latent:
+        raise BundleError(
+            f"{folder}: its latent has {vae.vae.latent} channels, the generator was trained on "
+            f"{generator.vae.latent}; name the auto-encoder that the generator's run used"
+        )
