@@ -18,9 +18,10 @@ import numpy as np
 
 from sr_runtime.data.agent import Kind
 from sr_runtime.data.alignment import hops_of_tics, tics_for_hops
+from sr_runtime.data.groundtruth import Fingerprint, click_onsets, stems
 from sr_runtime.data.splits import SCENARIOS, Level, Split, check_recordable, levels
 from sr_runtime.data.store import ClipMeta, ClipStore
-from sr_runtime.data.vizdoom import Take, TakeSpec
+from sr_runtime.data.vizdoom import SFX_VOLUME, STEM_SFX_VOLUME, Take, TakeSpec
 from sr_runtime.errors import DataError
 from sr_runtime.picture import stretch
 from sr_runtime.types import HOP_HZ
@@ -33,7 +34,18 @@ GroundTruth = Literal["none", "clicks", "stems"]
 
 _MIX: dict[Split, tuple[Kind, ...]] = {
     # 60 % dense, 20 % scenarios, 10 % sparse, 10 % quiet, spread so that every prefix is balanced.
-    "train": ("dense", "scenario", "dense", "sparse", "dense", "dense", "scenario", "dense", "quiet", "dense"),
+    "train": (
+        "dense",
+        "scenario",
+        "dense",
+        "sparse",
+        "dense",
+        "dense",
+        "scenario",
+        "dense",
+        "quiet",
+        "dense",
+    ),
     "validation": ("dense", "sparse"),
 }
 
@@ -103,9 +115,29 @@ def _choose_level(
 
 
 def record_clip(job: ClipJob) -> str:
-    """Record one clip and return its name. Runs in a worker process."""
-    spec = TakeSpec(job.level.wad, job.level.map, job.kind, job.seed)
-    meta = ClipMeta(
+    """Record one clip and return its name. Runs in a worker process.
+
+    Raises:
+        DataError: a ground truth pass became another game.
+    """
+    volume = STEM_SFX_VOLUME if job.ground_truth == "stems" else SFX_VOLUME
+    spec = TakeSpec(job.level.wad, job.level.map, job.kind, job.seed, sfx_volume=volume)
+    tics, fingerprint, sound = tics_for_hops(job.hops), Fingerprint(), []
+    with ClipStore(job.store).writer(_meta(job)) as writer:
+        with Take(spec) as take:
+            for hop in hops_of_tics(fingerprint.record(take.tics(tics))):
+                writer.add_frame(stretch(hop.frame, PICTURE_SIZE, PICTURE_SIZE))
+                sound.append(hop.sound)
+        onsets = click_onsets(spec, tics, fingerprint) if job.ground_truth != "none" else None
+        if job.ground_truth == "stems":
+            for name, pcm in stems(spec, tics, fingerprint):
+                writer.add_stem(name, pcm)
+        writer.finish(np.concatenate(sound), take.events, onsets)
+    return job.clip_id
+
+
+def _meta(job: ClipJob) -> ClipMeta:
+    return ClipMeta(
         clip_id=job.clip_id,
         split=job.split,
         source="vizdoom",
@@ -116,14 +148,6 @@ def record_clip(job: ClipJob) -> str:
         map=job.level.map,
         seed=job.seed,
     )
-    sound = []
-    with ClipStore(job.store).writer(meta) as writer:
-        with Take(spec) as take:
-            for hop in hops_of_tics(take.tics(tics_for_hops(job.hops))):
-                writer.add_frame(stretch(hop.frame, PICTURE_SIZE, PICTURE_SIZE))
-                sound.append(hop.sound)
-        writer.finish(np.concatenate(sound), take.events)
-    return job.clip_id
 
 
 def record_clips(jobs: list[ClipJob], workers: int) -> Iterator[tuple[ClipJob, Exception | None]]:
@@ -135,7 +159,7 @@ def record_clips(jobs: list[ClipJob], workers: int) -> Iterator[tuple[ClipJob, E
     """
     todo = [job for job in jobs if job.clip_id not in ClipStore(job.store)]
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, max_tasks_per_child=20) as pool:
+    with ProcessPoolExecutor(workers, mp_context=context) as pool:
         futures = {pool.submit(record_clip, job): job for job in todo}
         for future in as_completed(futures):
             error = future.exception()
