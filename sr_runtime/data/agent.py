@@ -1,4 +1,4 @@
-"""Agents that play Doom, so that recordings hold what a game sounds like: fights, doors, pickups, quiet walks.
+"""An agent that plays Doom, so that recordings hold what a game sounds like: fights, doors, pickups, walks.
 
 One decision per game tic (35 a second), from what is seen and where the player stands. Deterministic for a
 seed: all chance comes from the generator given.
@@ -17,6 +17,8 @@ from sr_runtime.data.navigation import Point, WalkGrid
 Kind = Literal["dense", "scenario", "sparse", "quiet"]
 KINDS: tuple[Kind, ...] = ("dense", "scenario", "sparse", "quiet")
 TICS_PER_S = 35
+USE_REACH = 90.0
+"""The game's USE reaches 64 units from the player's centre; lines are known here by their middle."""
 
 
 class Seen(NamedTuple):
@@ -29,13 +31,12 @@ class Seen(NamedTuple):
 
 
 class Observation(NamedTuple):
-    """What the agent knows at a tic: time, own position (units) and heading (degrees), what is on the screen."""
+    """What the agent knows at a tic: time, position (units), heading (degrees), what is on the screen."""
 
     tic: int
     x: float
     y: float
     angle: float
-    health: float
     seen: list[Seen]
 
 
@@ -79,19 +80,20 @@ class Habits:
 
 
 HABITS: dict[Kind, Habits] = {
-    "dense": Habits(True, 5.0, 0.5, 12.0, (1, 2, 2, 3, 3, 3, 4, 4, 5, 5, 6, 6, 7), 6.0, 6.0, 0.03),
+    "dense": Habits(True, 5.0, 0.5, 12.0, (1, 2, 2, 3, 3, 3, 4, 4, 5, 5, 6, 6, 7), 6.0, 3.0, 0.03),
     "scenario": Habits(True, 6.0, 0.4, 20.0, (2, 2, 3, 3, 4, 4, 5, 6), 7.0, 0.0, 0.05),
     # About one onset a second: single shots, doors and switches.
-    "sparse": Habits(False, 1.6, 0.06, 14.0, (2, 2, 2, 3, 3), 12.0, 4.0, 0.10),
-    "quiet": Habits(False, 0.0, 0.0, 14.0, (2, 3), 0.0, 20.0, 0.15),
+    "sparse": Habits(False, 1.0, 0.06, 14.0, (2, 2, 2, 3, 3), 12.0, 2.0, 0.10),
+    "quiet": Habits(False, 0.0, 0.0, 14.0, (2, 3), 0.0, 10.0, 0.15),
 }
 
-MONSTERS = frozenset(
+_MONSTER_NAMES = (
     "Zombieman ShotgunGuy ChaingunGuy DoomImp Demon Spectre LostSoul Cacodemon HellKnight BaronOfHell "
     "Arachnotron PainElemental Revenant Fatso Archvile SpiderMastermind Cyberdemon WolfensteinSS "
-    "ExplosiveBarrel MarineChainsawVzd MarineBerserk MarineShotgun MarineChaingun MarinePistol DoomPlayer".split()
+    "ExplosiveBarrel MarineChainsawVzd MarineBerserk MarineShotgun MarineChaingun MarinePistol"
 )
-"""Class names that are shot at; the player's own body is filtered by the game's category."""
+MONSTERS = frozenset(_MONSTER_NAMES.split())
+"""Class names that are shot at while they live (the game puts ``Dead`` before a corpse's name)."""
 
 
 def _heading_error(angle: float, dx: float, dy: float) -> float:
@@ -151,7 +153,7 @@ class Agent:
         else:
             self._walk(seen, action)
         self._shoot_at_random(seen.tic, action)
-        self._use_at_random(seen.tic, action)
+        self._use_at_random(seen, action)
         self._last = (seen.x, seen.y)
         return action
 
@@ -211,7 +213,6 @@ class Agent:
             self._wander_turn = float(self.rng.uniform(-2.5, 2.5))
         if seen.tic < self._escape_until:
             action.forward, action.turn = True, self._escape_turn
-            action.use = seen.tic % 8 == 0
             return
         if self.grid is None or not self._follow(seen, action):
             self._wander(seen, action)
@@ -253,8 +254,8 @@ class Agent:
     def _notice_stuck(self, seen: Observation, action: Action) -> None:
         moved = math.dist((seen.x, seen.y), self._last)
         self._stuck = self._stuck + 1 if action.forward and moved < 1.5 else max(0, self._stuck - 2)
-        if self._stuck == 6:
-            action.use = True
+        if self._stuck in (5, 20):
+            action.use = self._can_use(seen)
         elif self._stuck > 26:
             self._stuck, self._path = 8, []
             self._escape_until = seen.tic + int(self.rng.integers(10, 25))
@@ -269,7 +270,17 @@ class Agent:
             self._next_shot = self._after(tic + hold, self.habits.shot_every_s)
         action.attack = (action.attack or tic < self._trigger_until) and tic >= self._weapon_until
 
-    def _use_at_random(self, tic: int, action: Action) -> None:
-        if self._is_due(tic, self._next_use):
+    def _use_at_random(self, seen: Observation, action: Action) -> None:
+        if self._is_due(seen.tic, self._next_use) and self._can_use(seen):
             action.use = True
-            self._next_use = self._after(tic, self.habits.use_every_s)
+            self._next_use = self._after(seen.tic, self.habits.use_every_s)
+
+    def _can_use(self, seen: Observation) -> bool:
+        """Return whether a door or switch is before the player: USE at a wall grunts unseen."""
+        if self.grid is None:
+            return False
+        for x, y in self.grid.usable:
+            near = math.dist((x, y), (seen.x, seen.y)) < USE_REACH
+            if near and abs(_heading_error(seen.angle, x - seen.x, y - seen.y)) < 50.0:
+                return True
+        return False

@@ -28,7 +28,7 @@ TIC_SAMPLES = GAME_RATE // TIC_HZ
 
 
 class Tic(NamedTuple):
-    """One game tic: uint8 picture (h, w, 3), int16 sound (1260, 2) at 44.1 kHz, and whether a cut precedes it."""
+    """A game tic: uint8 picture (h, w, 3), int16 sound (1260, 2) at 44.1 kHz, whether a cut precedes it."""
 
     frame: Frame
     sound: npt.NDArray[np.int16]
@@ -36,7 +36,7 @@ class Tic(NamedTuple):
 
 
 class Hop(NamedTuple):
-    """One hop: uint8 picture (h, w, 3), int16 sound (1600, 2) at 48 kHz, and whether a cut precedes the picture."""
+    """A hop: uint8 picture (h, w, 3), int16 sound (1600, 2) at 48 kHz, whether a cut precedes the picture."""
 
     frame: Frame
     sound: npt.NDArray[np.int16]
@@ -68,8 +68,8 @@ class Resampler:
         self._stream = soxr.ResampleStream(rate, SAMPLE_RATE, CHANNELS, dtype="float32", quality="HQ")
 
     def push(self, sound: npt.NDArray[np.int16], last: bool = False) -> npt.NDArray[np.int16]:
-        """Return the samples that are ready, int16 (n, 2); n varies and lags behind by the filter's length."""
-        out = self._stream.resample_chunk(sound.astype(np.float32), last=last)
+        """Return the samples that are ready, int16 (n, 2); n lags by the filter's length."""
+        out: npt.NDArray[np.float32] = self._stream.resample_chunk(sound.astype(np.float32), last=last)
         return np.clip(np.rint(out), -32768, 32767).astype(np.int16)
 
 

@@ -44,6 +44,7 @@ class WalkGrid:
         self._blocked[[0, -1], :] = True
         self._blocked[:, [0, -1]] = True
         self.doors: list[Point] = []
+        self.usable: list[Point] = []
         for line in doom_map.lines:
             self._add_line(line, doom_map)
         self.spots = [(x, y) for x, y, _ in doom_map.things if not self.is_blocked((x, y))]
@@ -89,6 +90,8 @@ class WalkGrid:
         return self._left + (cell[0] + 0.5) * CELL, self._bottom + (cell[1] + 0.5) * CELL
 
     def _add_line(self, line: Line, doom_map: DoomMap) -> None:
+        if line.special:
+            self.usable.append(((line.x1 + line.x2) / 2, (line.y1 + line.y2) / 2))
         if _is_door(line, doom_map):
             self.doors.append(((line.x1 + line.x2) / 2, (line.y1 + line.y2) / 2))
         elif _is_wall(line, doom_map):
@@ -121,13 +124,11 @@ def _is_wall(line: Line, doom_map: DoomMap) -> bool:
     floors = [doom_map.floors[s] for s in (line.front, line.back)]
     ceilings = [doom_map.ceilings[s] for s in (line.front, line.back)]
     if any(c - f < BODY_HEIGHT for c, f in zip(ceilings, floors, strict=True)):
-        # The sector behind is closed: a door's inner sides have no special, but a door's sector may be entered.
+        # A closed sector may be entered if it is a door's, though its inner sides have no special.
         return not _touches_door(line, doom_map)
     return abs(floors[0] - floors[1]) > MAX_STEP or min(ceilings) - max(floors) < BODY_HEIGHT
 
 
 def _touches_door(line: Line, doom_map: DoomMap) -> bool:
     closed = [s for s in (line.front, line.back) if doom_map.ceilings[s] - doom_map.floors[s] < BODY_HEIGHT]
-    return any(
-        other.special and {other.front, other.back} & set(closed) for other in doom_map.lines
-    )
+    return any(other.special and {other.front, other.back} & set(closed) for other in doom_map.lines)

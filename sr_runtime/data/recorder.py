@@ -1,7 +1,7 @@
 """Plan and record Doom clips: which maps are played how, from which seed, in parallel processes.
 
-Called by ``sr-runtime record vizdoom``. A clip is one job with its own seed, drawn from (seed, index) alone, so
-that a clip is the same whatever else is recorded, by how many workers, in which order.
+Called by ``sr-runtime record vizdoom``. A clip is one job with its own seed, drawn from (seed, index)
+alone, so that a clip is the same whatever else is recorded, by how many workers, in which order.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ import numpy as np
 
 from sr_runtime.data.agent import Kind
 from sr_runtime.data.alignment import hops_of_tics, tics_for_hops
+from sr_runtime.data.doom_game import SFX_VOLUME, STEM_SFX_VOLUME, TakeSpec
 from sr_runtime.data.groundtruth import Fingerprint, click_onsets, stems
 from sr_runtime.data.splits import SCENARIOS, Level, Split, check_recordable, levels
 from sr_runtime.data.store import ClipMeta, ClipStore
-from sr_runtime.data.vizdoom import SFX_VOLUME, STEM_SFX_VOLUME, Take, TakeSpec
+from sr_runtime.data.vizdoom import Take
 from sr_runtime.errors import DataError
 from sr_runtime.picture import stretch
 from sr_runtime.types import HOP_HZ
@@ -159,7 +160,7 @@ def record_clips(jobs: list[ClipJob], workers: int) -> Iterator[tuple[ClipJob, E
     """
     todo = [job for job in jobs if job.clip_id not in ClipStore(job.store)]
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+    with ProcessPoolExecutor(workers, mp_context=context, max_tasks_per_child=20) as pool:
         futures = {pool.submit(record_clip, job): job for job in todo}
         for future in as_completed(futures):
             error = future.exception()

@@ -14,7 +14,7 @@ SPLITS: Final[tuple[Split, ...]] = ("train", "validation")
 
 
 class Level(NamedTuple):
-    """One playable map: ``wad`` is a file name without suffix (``freedoom2``, ``deathmatch``), ``map`` its lump."""
+    """A playable map: ``wad`` is a file name without suffix (``freedoom2``), ``map`` its lump (``MAP05``)."""
 
     wad: str
     map: str

@@ -221,9 +221,7 @@ class ClipWriter:
         _write_pcm(self._folder / "audio.wav", pcm)
         (self._folder / "events.json").write_bytes(msgspec.json.encode(events))
         onsets = None if click_onsets_s is None else [round(float(t), 6) for t in click_onsets_s]
-        meta = msgspec.structs.replace(
-            self._meta, hops=hops, offsets=self._offsets, click_onsets_s=onsets
-        )
+        meta = msgspec.structs.replace(self._meta, hops=hops, offsets=self._offsets, click_onsets_s=onsets)
         (self._folder / "clip.json").write_bytes(msgspec.json.encode(meta))
         shutil.rmtree(self._target, ignore_errors=True)
         self._folder.rename(self._target)
@@ -260,7 +258,7 @@ class ClipStore:
         except FileNotFoundError as error:
             raise DataError(f"no clip {clip_id!r} in {self.root}.") from error
         except msgspec.MsgspecError as error:
-            raise DataError(f"{path}/clip.json cannot be read ({error}); delete the clip's folder.") from error
+            raise DataError(f"{path}/clip.json cannot be read ({error}): delete its folder.") from error
 
     def clip_ids(self) -> list[str]:
         """Return the names of all finished clips, sorted."""

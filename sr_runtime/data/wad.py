@@ -137,9 +137,12 @@ def _udmf_blocks(text: str) -> Iterator[tuple[str, dict[str, str]]]:
 
 def _udmf_line(block: dict[str, str], vertices: list[tuple[float, float]], sides: list[int]) -> Line:
     back = int(block.get("sideback", -1))
+    (x1, y1), (x2, y2) = vertices[int(block["v1"])], vertices[int(block["v2"])]
     return Line(
-        *vertices[int(block["v1"])],
-        *vertices[int(block["v2"])],
+        x1,
+        y1,
+        x2,
+        y2,
         sides[int(block["sidefront"])],
         sides[back] if back >= 0 else -1,
         block.get("blocking") == "true",
