@@ -11,7 +11,7 @@ from itertools import cycle, islice
 from sr_runtime.bench.hops import moving_pictures
 from sr_runtime.figures import JsonMap, quantiles
 from sr_runtime.live.runtime import RuntimeProcess
-from sr_runtime.live.take import LiveTake, play_live
+from sr_runtime.live.take import LiveTake, latency_figures, play_live
 from sr_runtime.types import HOP_HZ, Frame
 
 
@@ -41,10 +41,7 @@ def wire_figures(take: LiveTake) -> JsonMap:
     return {
         "underruns": status.underruns,
         "gaps_ms": round(status.gaps_ms, 1),
-        "frame_to_sample_ms": {
-            "p50": round(status.frame_to_sample_ms_p50, 1),
-            "p95": round(status.frame_to_sample_ms_p95, 1),
-        },
+        "frame_to_sample_ms": latency_figures(status),
         "frame_to_engine_ms": quantiles(take.round_trips_ms, 50, 95),
         "frames": take.frames,
         "frames_dropped": status.frames_dropped,

@@ -71,4 +71,4 @@ def _tell(figures: JsonMap) -> None:
     console = Console()
     console.print(table, highlight=False)
     if "wire" in figures:
-        console.print(wire_line(figures["wire"]), highlight=False)
+        console.print(wire_line(figures["wire"]), highlight=False, soft_wrap=True)

@@ -86,4 +86,5 @@ def _tell(result: RenderResult) -> None:
         f"[bold green]{result.output}[/]: {result.hops / 30:.1f} s of sound in {result.seconds:.1f} s "
         f"({result.times_real_time:.1f} × real time){picture.get(result.picture, '')}",
         highlight=False,
+        soft_wrap=True,
     )

@@ -16,7 +16,7 @@ from sr_runtime.demo.game import PlayedGame
 from sr_runtime.evaluate.take import TakeMetrics, judge_take
 from sr_runtime.figures import JsonMap
 from sr_runtime.live.runtime import RuntimeProcess
-from sr_runtime.live.take import LiveTake, play_live
+from sr_runtime.live.take import LiveTake, latency_figures, play_live
 from sr_runtime.machine import commit
 from sr_runtime.types import HOP_HZ, HOP_SAMPLES, Audio, Frame
 from sr_runtime.video.write import MovieWriter
@@ -103,7 +103,7 @@ def _figures(settings: DemoSettings, take: LiveTake, metrics: TakeMetrics, hops:
     return {
         **hops,
         "underruns": status.underruns,
-        "frame_to_sample_ms": {"p50": status.frame_to_sample_ms_p50, "p95": status.frame_to_sample_ms_p95},
+        "frame_to_sample_ms": latency_figures(status),
         "device": settings.device,
         "threads": settings.threads,
         "model": settings.bundle,

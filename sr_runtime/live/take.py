@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from itertools import chain
 
 import numpy as np
 from sr_bridge import Client
@@ -15,6 +16,7 @@ from sr_bridge.client import AudioHop
 from sr_bridge.media import REPEATED_FRAME
 from sr_bridge.messages import Status
 
+from sr_runtime.figures import JsonMap
 from sr_runtime.live.pace import Pace
 from sr_runtime.picture import stretch
 from sr_runtime.types import CHANNELS, HOP_SAMPLES, Audio, Frame
@@ -82,6 +84,9 @@ def play_live(
 ) -> LiveTake:
     """Send frames at 30 per second and gather the sound.
 
+    A source that falls behind catches up in a burst, of which the runtime hears the newest: the time line is
+    the wall clock's, as in a game.
+
     Args:
         client: Connected, in live mode, with the sound coming back (``play`` is engine or both).
         frames: uint8 (height, width, 3) each, any size; shrunk here to what the runtime wants.
@@ -89,8 +94,12 @@ def play_live(
     """
     welcome = client.connect()
     take = LiveTake()
-    pace = Pace()
-    for index, frame in enumerate(frames):
+    source = iter(frames)
+    first = next(source, None)
+    if first is None:
+        return take
+    pace = Pace()  # only now: a game takes seconds to start
+    for index, frame in enumerate(chain([first], source)):
         picture = stretch(frame, welcome.picture_width, welcome.picture_height)
         _listen_until(client, take, pace, index + 1)
         take.late_ns.append(-pace.until_ns(index + 1))
@@ -108,3 +117,9 @@ def play_live(
 def _listen_until(client: Client, take: LiveTake, pace: Pace, beat: int) -> None:
     while (remaining_ns := pace.until_ns(beat)) > 0:
         take.listen(client, remaining_ns / _NS_PER_S)
+
+
+def latency_figures(status: Status) -> JsonMap:
+    """Return ``frame_to_sample_ms`` as the JSON has it; None where the runtime could not measure it."""
+    values = {"p50": status.frame_to_sample_ms_p50, "p95": status.frame_to_sample_ms_p95}
+    return {name: round(value, 1) if value else None for name, value in values.items()}

@@ -6,6 +6,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -91,6 +92,7 @@ def imports_of(importer: str, source: str) -> Iterator[Import]:
                 yield Import(importer, f"{node.module}.{alias.name}", node.lineno, id(node) in lazy)
 
 
+@lru_cache(maxsize=1)
 def all_imports() -> list[Import]:
     return [
         found
