@@ -13,6 +13,9 @@ import numpy as np
 from sr_runtime.audio.stats import PlayerStats
 
 BOARD_BYTES: Final = 4096
+LONGEST_TEXT: Final = 400
+"""Two texts of 400 characters, 4 bytes each, leave 800 bytes for the numbers, which need 500."""
+
 _TEXT_AT: Final = 64
 
 
@@ -43,7 +46,10 @@ class Board:
 
         Thread: the audio process's pump.
         """
-        text = msgspec.msgpack.encode(stats)[: BOARD_BYTES - _TEXT_AT]
+        short = msgspec.structs.replace(
+            stats, reason=stats.reason[:LONGEST_TEXT], device=stats.device[:LONGEST_TEXT]
+        )
+        text = msgspec.msgpack.encode(short)
         self._version[0] += 1
         self._memory[_TEXT_AT : _TEXT_AT + len(text)] = text
         self._length[0] = len(text)

@@ -16,8 +16,9 @@ import numpy as np
 
 from sr_runtime.types import HOP_HZ, HOP_SAMPLES, SAMPLE_RATE
 
-MAX_DEVIATION: Final = 0.005
-"""±0.5 % of speed, a twelfth of a semitone: not heard, and fifty times the drift of real sound cards."""
+MAX_DEVIATION: Final = 0.006
+"""±0.6 % of speed, a tenth of a semitone: not heard, fifty times the drift of real sound cards, and enough to
+hold ±0.5 % with some to spare."""
 
 SMOOTHING_S: Final = 1.0
 """Time constant of the level's average: thirty hops, since each hop lets the level jump by 33 ms."""
@@ -74,7 +75,7 @@ class PIController:
             dt_s: time since the last update.
 
         Returns:
-            Input frames per output frame, 0.995–1.005.
+            Input frames per output frame, 0.994–1.006.
         """
         self._average += (level_frames - self._average) * (1.0 - math.exp(-dt_s / SMOOTHING_S))
         error = self._average - self.target_frames

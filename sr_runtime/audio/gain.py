@@ -77,7 +77,8 @@ class DCBlock:
         powers = self._pole ** np.arange(1, len(wide) + 1)[:, None]
         out = powers * (self._last_out + np.cumsum(difference / powers, axis=0))
         self._last_in, self._last_out = wide[-1:], out[-1:]
-        return out.astype(np.float32)
+        clean: Audio = out.astype(np.float32)
+        return clean
 
 
 class Limiter:

@@ -162,7 +162,7 @@ class DeviceStream:
                 samplerate=SAMPLE_RATE,
                 channels=CHANNELS,
                 dtype="float32",
-                blocksize=settings.blocksize,
+                blocksize=settings.block_frames,
                 latency=settings.device_latency_s,
                 device=device.index,
                 callback=self._callback,

@@ -21,7 +21,7 @@ from sr_runtime.audio.child import Child
 from sr_runtime.audio.null import NullSink
 from sr_runtime.audio.orders import NO_PORTAUDIO_EXIT
 from sr_runtime.audio.ring import FLAG_PAUSE
-from sr_runtime.audio.settings import AudioSettings
+from sr_runtime.audio.settings import NO_DEVICE, AudioSettings
 from sr_runtime.audio.stats import PlayerStats
 from sr_runtime.errors import SessionError
 from sr_runtime.types import CHANNELS, HOP_SAMPLES, Audio
@@ -102,7 +102,7 @@ class AudioPlayer:
 
     def _begin(self) -> None:
         atexit.register(self.close)
-        if self.settings.device == "none":
+        if self.settings.device == NO_DEVICE:
             self._fall_back("no sound card was asked for (audio.device: none)")
             return
         self._child = Child(self.settings)

@@ -58,7 +58,7 @@ class Pump:
     """
 
     def __init__(self, ring: SharedRing, settings: AudioSettings, interrupted_ns: int = 0) -> None:
-        self.local = LocalRing(max(1920, 4 * settings.blocksize))
+        self.local = LocalRing(_local_frames(settings))
         self.state: SinkState = "idle"
         self._ring = ring
         self._hops = HopQueue()
@@ -173,6 +173,9 @@ class Pump:
         self._rise_at = 0
         self._last_control_ns = now_ns
         self._control.restart()
+        self._feed()
+        # The callback may have come up short while this went on; from here on it finds sound.
+        self._short_seen = self.local.short_frames
         if self._interrupted_ns:
             self._underruns += 1
             self._gap_frames += (now_ns - self._interrupted_ns) * SAMPLE_RATE / 1e9
@@ -251,3 +254,12 @@ class Pump:
             skipped_ms=self._skip_frames * 1000 / SAMPLE_RATE,
             frame_to_sample_ms=self._latencies.frame_to_sample(),
         )
+
+
+def _local_frames(settings: AudioSettings) -> int:
+    """Return the local ring's size: as much of the target as possible, since it outlasts a late pump.
+
+    At least 40 ms (a device asks for its whole buffer at once after a stall) and four blocks, at most 80 ms
+    (what lies in it can no longer be skipped).
+    """
+    return max(1920, 4 * settings.blocksize, min(settings.target_frames, 3840))

@@ -8,7 +8,7 @@ One writer (inference thread), one reader (audio process), neither ever waits fo
     └─────────────┴─────────────┴────────────────────────────┴──────┴───
 
 The two counters only grow and lie on cache lines of their own. Each slot's header carries a sequence number
-and a CRC, because on ARM another core may see the counter before the sound: such a slot is seen as torn
+and a CRC over header and sound, because on ARM another core may see the counter before the sound: such a slot is seen as torn
 and read again (x86-64 keeps stores in order: 1.1e9 frames without a bad one).
 """
 
@@ -28,7 +28,8 @@ SLOTS: Final = 32
 """1.07 s of hops: more than the longest latency that can be set, so only a dead reader fills it."""
 
 LINE: Final = 64
-HEADER: Final = struct.Struct("<QqqqIII")
+HEADER: Final = struct.Struct("<QqqqII")
+CRC: Final = struct.Struct("<I")
 SLOT_BYTES: Final = LINE + HOP_SAMPLES * CHANNELS * 4
 RING_BYTES: Final = 2 * LINE + SLOTS * SLOT_BYTES
 FLAG_PAUSE: Final = 1
@@ -109,8 +110,10 @@ class SharedRing:
         n = len(sound)
         slot = self._sounds[seq % SLOTS]
         slot[: n * CHANNELS] = sound.reshape(-1)
-        crc = zlib.crc32(slot[: n * CHANNELS].data)
-        HEADER.pack_into(self._memory, self._slot(seq), seq, capture_ns, hop, written_ns, n, flags, crc)
+        header = HEADER.pack(seq, capture_ns, hop, written_ns, n, flags)
+        crc = CRC.pack(zlib.crc32(slot[: n * CHANNELS].data, zlib.crc32(header)))
+        at = self._slot(seq)
+        self._memory[at : at + len(header) + len(crc)] = header + crc
         self._written[0] = seq + 1
         return True
 
@@ -122,10 +125,12 @@ class SharedRing:
         count = int(self._read[0])
         if int(self._written[0]) <= count:
             return None
-        header = HEADER.unpack_from(self._memory, self._slot(count))
-        seq, capture_ns, hop, written_ns, n, flags, crc = header
+        at = self._slot(count)
+        header = bytes(self._memory[at : at + HEADER.size])
+        seq, capture_ns, hop, written_ns, n, flags = HEADER.unpack(header)
+        (crc,) = CRC.unpack_from(self._memory, at + HEADER.size)
         sound = self._sounds[count % SLOTS][: min(n, HOP_SAMPLES) * CHANNELS].copy()
-        if seq != count or n > HOP_SAMPLES or zlib.crc32(sound.data) != crc:
+        if seq != count or n > HOP_SAMPLES or zlib.crc32(sound.data, zlib.crc32(header)) != crc:
             self._give_up_if_torn_for_long(count)
             return None
         self._torn = 0

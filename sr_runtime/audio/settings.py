@@ -19,6 +19,10 @@ LATENCY_PRESETS_MS: Final = {"low": 67.0, "balanced": 83.0, "safe": 133.0}
 LATENCY_RANGE_MS: Final = (20.0, 500.0)
 BLOCKSIZE_RANGE: Final = (32, 4096)
 FILE_SUFFIXES: Final = (".wav", ".flac")
+LOW_MS: Final = 75.0
+SAFE_MS: Final = 110.0
+"""Below the first the device is opened as for ``low``, from the second on as for ``safe``."""
+
 NO_DEVICE: Final = "none"
 """The device name that asks for no sound card: a paced silent sink."""
 
@@ -29,7 +33,7 @@ class AudioSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Args:
         device: name (or a part of it), index, ``"none"`` for no sound card, or None for the default device.
         latency: ``"low"``, ``"balanced"``, ``"safe"`` (67, 83, 133 ms) or milliseconds, 20–500.
-        blocksize: frames per device callback, 32–4096. 480 (10 ms) gave the evenest callbacks.
+        blocksize: frames per device callback at most, 32–4096. 480 (10 ms) gave the evenest callbacks.
         file: also write what is played to this ``.wav`` or ``.flac`` file.
 
     Raises:
@@ -63,10 +67,19 @@ class AudioSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def device_latency_s(self) -> float:
-        """Buffer to ask the device for, in seconds: 20, 40 or 80 ms with the preset's caution."""
-        if self.latency_ms < 75:
-            return 0.02
-        return 0.04 if self.latency_ms < 110 else 0.08
+        """Buffer to ask the device for, in seconds: 15, 20 or 80 ms with the preset's caution.
+
+        What comes true is 5–20 ms more. Write of a hop → DAC, measured on PulseAudio: low 72 ms,
+        balanced 100 ms, safe 230 ms.
+        """
+        if self.latency_ms < LOW_MS:
+            return 0.015
+        return 0.02 if self.latency_ms < SAFE_MS else 0.08
+
+    @property
+    def block_frames(self) -> int:
+        """Frames per callback: ``blocksize``, but no more than 240 for a low latency, which saves 12 ms."""
+        return min(self.blocksize, 240) if self.latency_ms < LOW_MS else self.blocksize
 
 
 def _latency_ms(latency: str | float) -> float:
