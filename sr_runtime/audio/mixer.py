@@ -134,7 +134,7 @@ class Mixer:
             ConfigError: gain outside 0–4.
             SessionError: no such session.
         """
-        self.strip(session).gain = _checked_gain(gain)
+        self.strip_of(session).gain = _checked_gain(gain)
 
     def set_mute(self, session: Hashable, mute: bool) -> None:
         """Silence a session or bring it back, without a click.
@@ -142,9 +142,9 @@ class Mixer:
         Raises:
             SessionError: no such session.
         """
-        self.strip(session).mute = mute
+        self.strip_of(session).mute = mute
 
-    def strip(self, session: Hashable) -> Strip:
+    def strip_of(self, session: Hashable) -> Strip:
         """Return a session's strip: its gain, mute and counters.
 
         Raises:

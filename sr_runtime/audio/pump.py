@@ -169,6 +169,7 @@ class Pump:
             return
         # Silence comes before, so the surplus of a hop goes unheard and the level is right from the start.
         self._hops.drop(surplus)
+        self._resampler.restart()
         self.state = "playing"
         self._rise_at = 0
         self._last_control_ns = now_ns

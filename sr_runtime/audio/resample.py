@@ -36,6 +36,11 @@ class DriftResampler:
         self._stream.set_io_ratio(1.0, 1.0, 0)
         self._ratio = 1.0
 
+    def restart(self) -> None:
+        """Forget the sound held back; the ratio stays."""
+        self._stream.clear()
+        self._stream.set_io_ratio(self._ratio, 1.0, 0)
+
     def set_ratio(self, ratio: float) -> None:
         """Glide to ``ratio`` input frames per output frame."""
         if ratio != self._ratio:

@@ -8,8 +8,8 @@ One writer (inference thread), one reader (audio process), neither ever waits fo
     └─────────────┴─────────────┴────────────────────────────┴──────┴───
 
 The two counters only grow and lie on cache lines of their own. Each slot's header carries a sequence number
-and a CRC over header and sound, because on ARM another core may see the counter before the sound: such a slot is seen as torn
-and read again (x86-64 keeps stores in order: 1.1e9 frames without a bad one).
+and a CRC over header and sound, because on ARM another core may see the counter before the sound: such a slot
+is seen as torn and read again (x86-64 keeps stores in order: 1.1e9 frames without a bad one).
 """
 
 from __future__ import annotations
