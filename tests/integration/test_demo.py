@@ -1,4 +1,4 @@
-"""The demo for real: ViZDoom, a runtime process, its socket, and two movies; only short and with the probe bundle."""
+"""The demo for real, short: ViZDoom, a runtime process, its socket, and two movies."""
 
 from __future__ import annotations
 
