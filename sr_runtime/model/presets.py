@@ -215,7 +215,7 @@ _MINI = ModelConfig(
     ),
     head=HeadConfig(width=512, blocks=3),
     # The narrow encoder keeps the int8 bundle, encoder graph included, under 30 MB.
-    vae=VAEConfig(kind="compact", compact=CompactVAEConfig(encoder_width=256)),
+    vae=VAEConfig(kind="compact", compact=CompactVAEConfig(encoder_width=256, output_gain=True)),
 )
 
 PRESETS: dict[str, ModelConfig] = {"paper": ModelConfig(), "compact": _COMPACT, "mini": _MINI}

@@ -13,14 +13,11 @@ from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
+from sr_runtime.model.attention import window_mask, windowed_attention
 from sr_runtime.model.layers import RMS_EPS, StochasticDepth, SwiGLU
 from sr_runtime.model.presets import TransformerConfig
 from sr_runtime.model.rope import Extension, rotary_angles, rotate
-
-MASKED = -1e9
-"""Additive mask of an unseen cache slot: finite, so that int8 and half-precision runtimes stay NaN-free."""
 
 
 class KeyValue(NamedTuple):
@@ -57,15 +54,9 @@ class Attention(nn.Module):
     def forward(self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor) -> Tensor:
         """Attend within whole sequences (B, T, width); ``mask`` is additive (T, T)."""
         query, new = self._project(x, cos, sin)
-        batch, _, _, tokens, _ = query.shape
-        # The group's queries become rows against one key head: no repeated keys, one product per key head.
-        rows = query.flatten(2, 3)
         dropout = self.config.attention_dropout if self.training else 0.0
-        mixed = F.scaled_dot_product_attention(
-            rows, new.key, new.value, mask.to(rows.dtype).repeat(self.groups, 1), dropout_p=dropout
-        )
-        mixed = mixed.unflatten(2, (self.groups, tokens)).permute(0, 3, 1, 2, 4)
-        return cast(Tensor, self.output(mixed.reshape(batch, tokens, -1)))
+        mixed = windowed_attention(query, new.key, new.value, mask, self.config.window, dropout)
+        return cast(Tensor, self.output(mixed.permute(0, 3, 1, 2, 4).reshape(*x.shape[:2], -1)))
 
     def step(
         self, x: Tensor, past: KeyValue, cos: Tensor, sin: Tensor, mask: Tensor
@@ -153,8 +144,8 @@ class Transformer(nn.Module):
             past: Per layer the ring, (B, kv_heads, ring, head_dim) each; read only. Slot order is free.
             cos: (1, head_dim/2) of this token's position.
             sin: Likewise.
-            mask: (1, ring): 0 where a slot holds a token in the window, :data:`MASKED` elsewhere (the slot
-                that this token will take over is outside: it holds the token ``window`` back).
+            mask: (1, ring): 0 where a slot holds a token of the window, ``MASKED`` elsewhere (so also at the
+                slot that this token will take over: it holds the token ``window`` back).
 
         Returns:
             z̃ (B, 1, width), and per layer the new key and value (B, kv_heads, 1, head_dim).
@@ -171,13 +162,3 @@ class Transformer(nn.Module):
         shape = (batch, config.kv_heads, config.cache_tokens, config.head_dim)
         weight = self.norm.weight
         return [KeyValue(weight.new_zeros(shape), weight.new_zeros(shape)) for _ in range(config.layers)]
-
-
-def window_mask(length: int, window: int | None, device: torch.device | None = None) -> Tensor:
-    """Return the additive mask (T, T): each position sees itself and the ``window`` − 1 before it."""
-    index = torch.arange(length, device=device)
-    age = index[:, None] - index[None, :]
-    is_seen = age >= 0
-    if window is not None:
-        is_seen &= age < window
-    return torch.where(is_seen, 0.0, MASKED)
