@@ -31,12 +31,17 @@ class Admission:
 
     @property
     def hop_ms(self) -> float:
-        """Return what a hop is taken to cost: the 95th percentile of the last 10 s, and the overhead."""
-        return self._meter.hop_ms.percentile(95) + OVERHEAD_MS
+        """Return what a hop is taken to cost: the median of the last 10 s, and the overhead.
+
+        The median, since a sum over sessions is judged: single late hops are what the output's ring is for.
+        """
+        return self._meter.hop_ms.percentile(50) + OVERHEAD_MS
 
     @property
     def capacity(self) -> int:
         """Return how many live sessions fit; at least one, even if it cannot be served in time."""
+        if self._settings.max_live_sessions is not None:
+            return self._settings.max_live_sessions
         return max(1, int(HOP_MS * self._settings.load_share / self.hop_ms))
 
     def judge(self, hello: Hello, live: int, lockstep: int) -> Error | None:

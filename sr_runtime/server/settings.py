@@ -27,6 +27,7 @@ class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         connection_file: Where local clients look; None for the default place.
         capture: Keep every session in this folder, for ``sr-runtime replay``.
         max_sessions: Sessions at most, whatever the computing time allows.
+        max_live_sessions: Live sessions at most; None for what the measured hop time allows.
         max_lockstep_sessions: Lockstep sessions at most; they share what live ones leave.
         lockstep_window: Steps that a lockstep client may have unanswered.
         max_frame_hz: Frames per second and session.
@@ -47,6 +48,7 @@ class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     connection_file: Path | None = None
     capture: Path | None = None
     max_sessions: int = 64
+    max_live_sessions: int | None = None
     max_lockstep_sessions: int = 8
     lockstep_window: int = 8
     max_frame_hz: float = 150.0
