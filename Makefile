@@ -51,7 +51,7 @@ bench: $(VENV)/.demo-installed
 
 soak: $(VENV)/.test-installed
 	@bash .ci/system_packages required libportaudio2 libasound2-plugins pulseaudio pulseaudio-utils
-	$(BIN)/python -m pytest -m soak --timeout 900 tests/realtime
+	$(BIN)/python -m pytest -m soak -s --timeout 900 tests/realtime
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
