@@ -28,6 +28,7 @@ from sr_runtime.audio.settings import AudioSettings
 from sr_runtime.audio.stats import PlayerStats
 from sr_runtime.audio.watchdog import Watchdog
 from sr_runtime.errors import MissingDependency
+from sr_runtime.types import SAMPLE_RATE
 
 TICK_S: Final = 0.003
 REPORT_NS: Final = 50_000_000
@@ -35,6 +36,7 @@ OFFSET_NS: Final = 1_000_000_000
 SWITCH_INTERVAL_S: Final = 0.0005
 """The callback waits for the pump at most this long (default 5 ms): 71 → 0 gaps beside two busy threads."""
 
+STDIN: Final = 0
 NICENESS: Final = -11
 PATIENCE_S: Final = 1.0
 """How long the end may take before the process is ended by force (a sound server can hang in a call)."""
@@ -55,6 +57,9 @@ class AudioProcess:
         self._board = board
         self._watchdog = Watchdog(self._open, refresh_devices)
         self._report_ns = 0
+        self._longest_tick_ns = 0
+        self._worked_ns = 0
+        self._opened_ns = 0
         self._offset_at_ns = 0
         self._offset_ns = 0
 
@@ -64,6 +69,7 @@ class AudioProcess:
         self._pump.fresh_device()
         stream = DeviceStream(self._settings, device, self._pump.local)
         self._offset_at_ns = 0
+        self._opened_ns = time.monotonic_ns()
         gc.collect()  # the collector is off, and failed attempts leave cycles behind
         return stream
 
@@ -78,6 +84,10 @@ class AudioProcess:
     def _tick(self, now_ns: int) -> None:
         self._board.heartbeat_ns = now_ns
         works = self._watchdog.tick(now_ns)
+        if works and self._worked_ns:
+            self._longest_tick_ns = max(self._longest_tick_ns, now_ns - self._worked_ns)
+        # Measured afresh after an opening, which may take 100 ms.
+        self._worked_ns = now_ns if works and now_ns >= self._opened_ns else 0
         if works and self._watchdog.stream is not None:
             if now_ns - self._offset_at_ns > OFFSET_NS:
                 self._offset_at_ns = now_ns
@@ -97,23 +107,35 @@ class AudioProcess:
             device=self._watchdog.device,
             reopens=self._watchdog.reopens,
             device_underflows=self._watchdog.device_underflows,
+            longest_tick_ms=self._longest_tick_ns / 1e6,
         )
 
     def _play_out(self) -> None:
-        """Let the callback come to the prepared fade, so that the end does not click."""
-        deadline = time.monotonic() + 0.2
-        while self._watchdog.stream and self._pump.local.gap_frames < 960 and time.monotonic() < deadline:
+        """Let the device play the prepared fade to its end, so that closing cuts nothing but silence."""
+        device_frames = (2 * self._settings.device_latency_s + 0.02) * SAMPLE_RATE
+        deadline = time.monotonic() + PATIENCE_S / 2
+        while self._watchdog.stream and time.monotonic() < deadline:
+            if self._pump.local.gap_frames > device_frames:
+                return
             time.sleep(TICK_S)
 
 
 def _watch_parent(ended: threading.Event) -> None:
     """Wait for the end of stdin; then give the main loop a moment before ending by force."""
-    with contextlib.suppress(OSError, ValueError):
-        while sys.stdin.buffer.read(1):
+    with contextlib.suppress(OSError):
+        while os.read(STDIN, 1):
             pass
     ended.set()
     time.sleep(PATIENCE_S)
     os._exit(0)
+
+
+def _read_orders() -> Orders:
+    """Read the one line on stdin; unbuffered, since a thread in a buffered read aborts the process's end."""
+    line = b""
+    while not line.endswith(b"\n") and (byte := os.read(STDIN, 1)):
+        line += byte
+    return msgspec.json.decode(line, type=Orders)
 
 
 def _prefer_this_process() -> None:
@@ -125,7 +147,7 @@ def _prefer_this_process() -> None:
 
 def main() -> int:
     """Attach to the parent's memory and play until it ends; returns the exit code."""
-    orders = msgspec.json.decode(sys.stdin.buffer.readline(), type=Orders)
+    orders = _read_orders()
     ended = threading.Event()
     threading.Thread(target=_watch_parent, args=(ended,), daemon=True).start()
     ring_memory, board_memory = attach_memory(orders.ring), attach_memory(orders.board)

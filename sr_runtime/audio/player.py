@@ -73,6 +73,7 @@ class AudioPlayer:
         self._restarts = 0
         self._past = PlayerStats()
         self._last = PlayerStats()
+        self._absent = PlayerStats()
 
     @property
     def pid(self) -> int | None:
@@ -147,7 +148,8 @@ class AudioPlayer:
                 return self._null.stats()
             if self._child is None:
                 return self._last
-            self._last = self._total(self._child.board.stats() or PlayerStats(), self._child.ring.full)
+            now = self._child.board.stats() or self._absent
+            self._last = self._total(now, self._child.ring.full)
             return self._last
 
     def _total(self, now: PlayerStats, dropped: int) -> PlayerStats:
@@ -165,6 +167,7 @@ class AudioPlayer:
             skipped_ms=past.skipped_ms + now.skipped_ms,
             reopens=past.reopens + now.reopens,
             device_underflows=past.device_underflows + now.device_underflows,
+            longest_tick_ms=max(past.longest_tick_ms, now.longest_tick_ms),
         )
 
     def close(self) -> None:
@@ -202,6 +205,7 @@ class AudioPlayer:
             if time.monotonic() - child.started_s > STABLE_S:
                 pause_s = FIRST_PAUSE_S
             logger.warning("%s; starting it again", problem)
+            self._absent = PlayerStats(state="lost", reason=f"{problem}; it is being started again")
             self._restart(child, pause_s)
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
@@ -211,6 +215,7 @@ class AudioPlayer:
             self._past = self._total(child.board.stats() or PlayerStats(), 0)
             self._restarts += 1
             child.end(at_once=True)
+            child.board.clear()
         if not self._ended.wait(pause_s):
             with self._lock:
                 child.start(interrupted_ns)

@@ -53,6 +53,7 @@ class PlayerStats(msgspec.Struct, frozen=True):
         restarts: times that the audio process was started again.
         reopens: times that the device was opened again.
         device_underflows: underflows that the sound driver itself reported.
+        longest_tick_ms: the longest that the audio process was away; 3–10 is normal, over 40 a busy host.
         frame_to_sample_ms: latency from picture to sound.
     """
 
@@ -72,6 +73,7 @@ class PlayerStats(msgspec.Struct, frozen=True):
     restarts: int = 0
     reopens: int = 0
     device_underflows: int = 0
+    longest_tick_ms: float = 0.0
     frame_to_sample_ms: FrameToSample = FrameToSample()
 
 

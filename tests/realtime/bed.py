@@ -1,8 +1,8 @@
 """A real sound system without a sound card: a private PulseAudio whose null sink is recorded by its monitor.
 
 Three settings are there because it failed without them: ``norewinds=1`` (else the sink renders 2 s ahead and
-the callback stalls), ``--disable-shm=yes`` (else the daemon aborts after some dozen runs) and the sink's format,
-rate and channels (else PulseAudio resamples).
+the callback stalls), ``--disable-shm=yes`` (else the daemon aborts after some dozen runs) and the sink's
+format, rate and channels (else PulseAudio resamples).
 """
 
 from __future__ import annotations

@@ -217,12 +217,12 @@ def test_a_late_pump_fades_and_recovers() -> None:
 @pytest.mark.parametrize("card_ppm", [-4000, 4000])
 def test_a_fast_or_slow_card_is_followed_in_pitch_and_level(card_ppm: int) -> None:
     bench = Bench(card_ppm=card_ppm)
-    bench.run(40_000)
+    bench.run(25_000)
     stats = bench.pump.stats()
     assert (stats.underruns, stats.skips) == (0, 0)
     assert stats.ppm == pytest.approx(-card_ppm, abs=700)
     assert not bench.has_click()
-    settled = bench.heard[-10 * 48000 :, 0].astype(np.float64)
+    settled = bench.heard[-8 * 48000 :, 0].astype(np.float64)
     crossings = np.nonzero((settled[:-1] < 0) & (settled[1:] >= 0))[0]
     heard_hz = 48000 * (len(crossings) - 1) / (crossings[-1] - crossings[0])
     # The card turns samples into time too fast; resampled by the same amount, the tone is right again.
@@ -259,7 +259,7 @@ def test_a_poisoned_hop_reaches_no_device() -> None:
 def test_the_local_ring_gives_what_it_got_for_any_block_size(block: int) -> None:
     local = LocalRing(1920)
     heard, count = [], 0
-    while count < 20_000:
+    while count < max(8000, 3 * block):
         n = min(local.free, 700)
         ramp = np.arange(count, count + n, dtype=np.float32)
         local.write(np.stack([ramp, -ramp], axis=1))
