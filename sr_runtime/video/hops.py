@@ -18,8 +18,8 @@ from typing import Protocol, TypeVar
 
 from sr_runtime.types import HOP_HZ
 
-# Times in files are rational; their float form may lie this far beyond the hop's end without being later.
-_ROUNDING_S = 1e-6
+# Containers round times (Matroska to whole milliseconds): a picture at 0.067 s is the one of 2/30 s.
+_ROUNDING_S = 1e-3
 
 
 class Timed(Protocol):
