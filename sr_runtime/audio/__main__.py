@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
+import signal
 import sys
 import threading
 import time
@@ -73,9 +74,10 @@ class AudioProcess:
         gc.collect()  # the collector is off, and failed attempts leave cycles behind
         return stream
 
-    def run(self, ended: threading.Event) -> None:
-        """Play until ``ended``."""
-        while not ended.is_set():
+    def run(self, ended: threading.Event, parent_pid: int) -> None:
+        """Play until ``ended``, or until the parent is gone (a fork of it may still hold our stdin open)."""
+        has_parent = sys.platform == "win32"
+        while not ended.is_set() and (has_parent or os.getppid() == parent_pid):
             self._tick(time.monotonic_ns())
             time.sleep(TICK_S)
         self._play_out()
@@ -147,6 +149,7 @@ def _prefer_this_process() -> None:
 
 def main() -> int:
     """Attach to the parent's memory and play until it ends; returns the exit code."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     orders = _read_orders()
     ended = threading.Event()
     threading.Thread(target=_watch_parent, args=(ended,), daemon=True).start()
@@ -160,7 +163,7 @@ def main() -> int:
     gc.disable()
     try:
         with quiet_native_stderr():
-            AudioProcess(orders.settings, pump, board).run(ended)
+            AudioProcess(orders.settings, pump, board).run(ended, orders.parent_pid)
     except MissingDependency as error:
         board.publish(PlayerStats(state="no device", reason=str(error)))
         return NO_PORTAUDIO_EXIT

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -45,9 +47,10 @@ class Child:
         """Start the process; returns before it plays."""
         self.board.clear()
         self.started_s = time.monotonic()
-        process = subprocess.Popen([sys.executable, "-m", "sr_runtime.audio"], stdin=subprocess.PIPE)
-        self._process = process
-        orders = Orders(self._settings, self._ring_memory.name, self._board_memory.name, interrupted_ns)
+        process = self._process = _launch()
+        orders = Orders(
+            self._settings, self._ring_memory.name, self._board_memory.name, os.getpid(), interrupted_ns
+        )
         assert process.stdin is not None
         with contextlib.suppress(OSError):  # it died at once: the supervisor will see it
             process.stdin.write(msgspec.json.encode(orders) + b"\n")
@@ -90,3 +93,14 @@ class Child:
         for memory in (self._ring_memory, self._board_memory):
             memory.close()
             memory.unlink()
+
+
+def _launch() -> subprocess.Popen[bytes]:
+    """Start a Python that finds the same packages as this one, out of reach of the terminal's Ctrl-C."""
+    paths = [path or str(Path.cwd()) for path in sys.path]
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+    command = [sys.executable, "-P", "-m", "sr_runtime.audio"]
+    if sys.platform == "win32":
+        group = subprocess.CREATE_NEW_PROCESS_GROUP
+        return subprocess.Popen(command, stdin=subprocess.PIPE, env=env, creationflags=group)
+    return subprocess.Popen(command, stdin=subprocess.PIPE, env=env, process_group=0)

@@ -19,10 +19,12 @@ class Orders(msgspec.Struct, frozen=True):
         settings: what to play on.
         ring: name of the shared memory with the hops.
         board: name of the shared memory for the stats.
+        parent_pid: the runtime's process id.
         interrupted_ns: when an earlier audio process broke off, 0 = this is the first.
     """
 
     settings: AudioSettings
     ring: str
     board: str
+    parent_pid: int
     interrupted_ns: int = 0

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import atexit
 import logging
+import os
 import threading
 import time
 from typing import Final
@@ -71,6 +72,7 @@ class AudioPlayer:
         self._ended = threading.Event()
         self._written = 0
         self._restarts = 0
+        self._owner_pid = os.getpid()
         self._past = PlayerStats()
         self._last = PlayerStats()
         self._absent = PlayerStats()
@@ -172,8 +174,8 @@ class AudioPlayer:
 
     def close(self) -> None:
         """Fade out, end the audio process and give its memory back."""
-        if self._ended.is_set():
-            return
+        if self._ended.is_set() or os.getpid() != self._owner_pid:
+            return  # a fork of the owner must not end the owner's sound
         self._ended.set()
         atexit.unregister(self.close)
         if self._supervisor is not None:

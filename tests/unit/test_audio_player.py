@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from sr_runtime.audio import AudioPlayer, AudioSettings
@@ -39,7 +42,7 @@ def fake_sounddevice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
     def install(source: str) -> None:
         (tmp_path / "sounddevice.py").write_text(source)
-        monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+        monkeypatch.syspath_prepend(str(tmp_path))
 
     return install
 
@@ -47,8 +50,8 @@ def fake_sounddevice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 def is_alive(pid: int) -> bool:
     """Tell whether a process runs (a zombie does not)."""
     try:
-        return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
-    except FileNotFoundError:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
         return False
 
 
@@ -100,11 +103,11 @@ def test_a_killed_audio_process_is_started_again(fake_sounddevice) -> None:
     player.start()
     first = player.pid
     assert first is not None
-    subprocess.run(["kill", "-9", str(first)], check=True)
+    os.kill(first, signal.SIGKILL)
     assert wait_until(lambda: player.stats().restarts == 1 and player.stats().state == "no device")
     assert player.pid not in (None, first)
     player.close()
-    assert not Path(f"/proc/{first}").exists(), "a zombie was left"
+    assert not psutil.pid_exists(first), "a zombie was left"
 
 
 def test_a_stopped_audio_process_is_replaced(fake_sounddevice) -> None:
@@ -112,7 +115,8 @@ def test_a_stopped_audio_process_is_replaced(fake_sounddevice) -> None:
     player = AudioPlayer()
     player.start()
     first = player.pid
-    subprocess.run(["kill", "-STOP", str(first)], check=True)
+    assert first is not None
+    os.kill(first, signal.SIGSTOP)
     assert wait_until(lambda: player.stats().restarts == 1 and player.pid not in (None, first))
     player.close()
 
@@ -162,4 +166,39 @@ def test_a_hop_of_another_shape_or_type_is_refused() -> None:
     for wrong in (np.zeros((1600, 2)), np.zeros((2, 1600), np.float32), np.zeros((1601, 2), np.float32)):
         with pytest.raises(ValueError, match=r"hop: expected float32 \(n <= 1600, 2\), got"):
             player.write(wrong)  # type: ignore[arg-type]
+    player.close()
+
+
+def test_ctrl_c_in_the_terminal_ends_the_script_without_a_second_traceback() -> None:
+    code = (
+        "import time\nfrom sr_runtime.audio import AudioPlayer\np = AudioPlayer()\np.start()\n"
+        "print(p.pid, flush=True)\ntry:\n    time.sleep(60)\nexcept KeyboardInterrupt:\n    p.close()\n"
+    )
+    script = subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert script.stdout is not None
+    pid = int(script.stdout.readline())
+    os.killpg(script.pid, signal.SIGINT)
+    _, errors = script.communicate(timeout=30)
+    assert (script.returncode, errors) == (0, "")
+    assert not is_alive(pid)
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_fork_does_not_end_its_parents_sound(fake_sounddevice) -> None:
+    fake_sounddevice(WITHOUT_DEVICES)
+    player = AudioPlayer()
+    player.start()
+    fork = os.fork()
+    if fork == 0:
+        player.close()
+        os._exit(0)
+    os.waitpid(fork, 0)
+    assert player.pid is not None
+    assert is_alive(player.pid)
     player.close()
