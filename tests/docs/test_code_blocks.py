@@ -76,6 +76,10 @@ def test_every_command_in_the_docs_exists_with_its_options(page, line):
     for word in words:
         if word.startswith("-") and word != "-" and not re.fullmatch(r"-[\d.]+", word):
             assert word.split("=")[0] in known | {"--help"}, f"{page}: no option {word} in: {line}"
+    if "-" not in line.split(maxsplit=2)[-1]:
+        return  # the verb is only named in running text
+    for option in (found for found in command.params if found.required and found.opts[0].startswith("-")):
+        assert set(option.opts) & set(words), f"{page}: {option.opts[0]} is missing in: {line}"
 
 
 def test_the_docs_name_some_commands():
@@ -94,3 +98,14 @@ def test_every_link_to_a_file_leads_somewhere():
         for target in re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", page.read_text()):
             if not target.startswith("http"):
                 assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_every_message_in_the_troubleshooting_table_is_one_that_the_code_says():
+    table = (ROOT / "README.md").read_text().split("## Troubleshooting")[1].split("\n## ")[0]
+    files = [*(ROOT / "sr_runtime").rglob("*.py"), *(ROOT / "bridge/sr_bridge").rglob("*.py")]
+    sources = [path.read_text() for path in files]
+    messages = re.findall(r"^\| `([^`]+)` \|", table, re.MULTILINE)
+    assert len(messages) > 5
+    for message in messages:
+        words = message.replace("…", "").strip()
+        assert any(words in source for source in sources), f"nothing says: {words}"
