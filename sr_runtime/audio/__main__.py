@@ -20,6 +20,7 @@ from typing import Final
 import msgspec
 
 from sr_runtime.audio.board import Board
+from sr_runtime.audio.device_buffer import DeviceBuffer
 from sr_runtime.audio.devices import list_devices, resolve_device
 from sr_runtime.audio.orders import NO_PORTAUDIO_EXIT, Orders
 from sr_runtime.audio.output import DeviceStream, quiet_native_stderr, refresh_devices
@@ -57,6 +58,7 @@ class AudioProcess:
         self._pump = pump
         self._board = board
         self._watchdog = Watchdog(self._open, refresh_devices)
+        self._buffer = DeviceBuffer(settings.device_latency_s)
         self._report_ns = 0
         self._longest_tick_ns = 0
         self._worked_ns = 0
@@ -68,16 +70,17 @@ class AudioProcess:
         """Open the device that the settings name, with nothing stale in its ring."""
         device = resolve_device(self._settings.device, list_devices())
         self._pump.fresh_device()
-        stream = DeviceStream(self._settings, device, self._pump.local)
+        stream = DeviceStream(self._settings, self._buffer.seconds, device, self._pump.local)
         self._offset_at_ns = 0
         self._opened_ns = time.monotonic_ns()
+        self._buffer.opened(self._opened_ns / 1e9)
         gc.collect()  # the collector is off, and failed attempts leave cycles behind
         return stream
 
     def run(self, ended: threading.Event, parent_pid: int) -> None:
         """Play until ``ended``, or until the parent is gone (a fork of it may still hold our stdin open)."""
-        has_parent = sys.platform == "win32"
-        while not ended.is_set() and (has_parent or os.getppid() == parent_pid):
+        has_no_ppid = sys.platform == "win32"
+        while not ended.is_set() and (has_no_ppid or os.getppid() == parent_pid):
             self._tick(time.monotonic_ns())
             time.sleep(TICK_S)
         self._play_out()
@@ -95,11 +98,19 @@ class AudioProcess:
                 self._offset_at_ns = now_ns
                 self._offset_ns = self._watchdog.stream.offset_ns()
             self._pump.tick(now_ns, self._offset_ns)
+            self._widen_device_buffer(now_ns)
         else:
             self._pump.hold(now_ns, self._watchdog.was_open)
         if now_ns - self._report_ns > REPORT_NS:
             self._report_ns = now_ns
             self._board.publish(self._stats(works))
+
+    def _widen_device_buffer(self, now_ns: int) -> None:
+        if self._buffer.must_grow(self._watchdog.device_underflows, now_ns / 1e9):
+            size_ms = self._buffer.seconds * 1000
+            self._watchdog.reopen(
+                now_ns, f"the sound driver ran short repeatedly; buffer widened to {size_ms:.0f} ms"
+            )
 
     def _stats(self, works: bool) -> PlayerStats:
         return msgspec.structs.replace(
@@ -114,7 +125,7 @@ class AudioProcess:
 
     def _play_out(self) -> None:
         """Let the device play the prepared fade to its end, so that closing cuts nothing but silence."""
-        device_frames = (2 * self._settings.device_latency_s + 0.02) * SAMPLE_RATE
+        device_frames = (2 * self._buffer.seconds + 0.02) * SAMPLE_RATE
         deadline = time.monotonic() + PATIENCE_S / 2
         while self._watchdog.stream and time.monotonic() < deadline:
             if self._pump.local.gap_frames > device_frames:

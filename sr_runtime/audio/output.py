@@ -137,7 +137,8 @@ class DeviceStream:
     """A playing device that takes its sound from a :class:`~sr_runtime.audio.local.LocalRing`.
 
     Args:
-        settings: block size and latency.
+        settings: block size.
+        latency_s: the device buffer to ask for.
         device: which one.
         local: where the callback reads.
 
@@ -150,7 +151,9 @@ class DeviceStream:
         AudioDeviceError: it cannot be opened.
     """
 
-    def __init__(self, settings: AudioSettings, device: OutputDevice, local: LocalRing) -> None:
+    def __init__(
+        self, settings: AudioSettings, latency_s: float, device: OutputDevice, local: LocalRing
+    ) -> None:
         self._sd = load_sounddevice()
         self._local = local
         self.device = device.name
@@ -163,7 +166,7 @@ class DeviceStream:
                 channels=CHANNELS,
                 dtype="float32",
                 blocksize=settings.block_frames,
-                latency=settings.device_latency_s,
+                latency=latency_s,
                 device=device.index,
                 callback=self._callback,
                 finished_callback=self._on_finished,

@@ -18,6 +18,7 @@ from typing import Final
 import msgspec
 import numpy as np
 
+from sr_runtime.audio.announce import Announcer
 from sr_runtime.audio.child import Child
 from sr_runtime.audio.null import NullSink
 from sr_runtime.audio.orders import NO_PORTAUDIO_EXIT
@@ -194,10 +195,12 @@ class AudioPlayer:
         Thread: its own.
         """
         pause_s = FIRST_PAUSE_S
+        announcer = Announcer()
         while not self._ended.wait(WATCH_S):
             child = self._child
             if child is None:
                 return
+            announcer.look(self.stats())
             problem = _problem(child)
             if problem is None:
                 continue

@@ -8,7 +8,6 @@ Runs in the audio process. Knows nothing of sounddevice or processes; time is an
 
 from __future__ import annotations
 
-import logging
 from collections import deque
 from typing import Final
 
@@ -29,8 +28,6 @@ from sr_runtime.audio.ring import FLAG_PAUSE, SharedRing
 from sr_runtime.audio.settings import AudioSettings
 from sr_runtime.audio.stats import PlayerStats, SinkState, Window
 from sr_runtime.types import HOP_SAMPLES, SAMPLE_RATE, Audio
-
-logger = logging.getLogger(__name__)
 
 PIECE_FRAMES: Final = 480
 HEADROOM_FRAMES: Final = 8
@@ -153,11 +150,7 @@ class Pump:
 
     def _count_underrun(self, now_ns: int) -> None:
         self._underruns += 1
-        if self._target.underrun(now_ns / 1e9):
-            logger.warning(
-                "sound ran out again: latency widened to %.0f ms (a larger --latency avoids this)",
-                self._target.frames * 1000 / SAMPLE_RATE,
-            )
+        self._target.underrun(now_ns / 1e9)
 
     def _start_when_full(self, now_ns: int) -> None:
         """Begin to play once the target is reached, the fade of the last sound over."""

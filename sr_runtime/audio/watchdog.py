@@ -8,7 +8,6 @@ Thread: the audio process's pump.
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Callable
 from typing import Final
@@ -16,8 +15,6 @@ from typing import Final
 from sr_runtime.audio.output import Stream
 from sr_runtime.audio.stats import SinkState
 from sr_runtime.errors import AudioDeviceError
-
-logger = logging.getLogger(__name__)
 
 HANG_NS: Final = 150_000_000
 """Callbacks come every 10–40 ms; a host may stall a thread for 30 ms. 150 ms without one is a hang."""
@@ -102,9 +99,12 @@ class Watchdog:
             self.stream.close()
             self.stream = None
 
+    def reopen(self, now_ns: int, reason: str) -> None:
+        """Close the device and open it again with the next tick."""
+        self._lose(now_ns, reason)
+
     def _lose(self, now_ns: int, reason: str) -> None:
         self.reason = f"{reason}; trying to open it again"
-        logger.warning("%s", self.reason)
         self.close()
         self._lost_ns = now_ns
         self._tries = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sr_runtime.audio.device_buffer import DeviceBuffer
 from sr_runtime.audio.watchdog import Watchdog
 from sr_runtime.errors import AudioDeviceError
 
@@ -130,3 +131,35 @@ def test_underflows_are_kept_over_reopenings() -> None:
     assert bench.stream is not None
     bench.stream.underflows = 2
     assert bench.watchdog.device_underflows == 5
+
+
+def test_the_device_buffer_doubles_at_the_third_underflow_within_ten_seconds() -> None:
+    buffer = DeviceBuffer(0.015)
+    buffer.opened(100.0)
+    assert not buffer.must_grow(5, 101.0), "a driver that is starting"
+    assert [buffer.must_grow(count, float(now)) for count, now in ((6, 103), (7, 104), (7, 105))] == [
+        False
+    ] * 3
+    assert buffer.must_grow(8, 106.0)
+    assert buffer.seconds == 0.03
+
+
+def test_rare_underflows_do_not_grow_the_device_buffer() -> None:
+    buffer = DeviceBuffer(0.015)
+    assert not any(buffer.must_grow(count, 10.0 + 6.0 * count) for count in range(1, 100))
+
+
+def test_the_device_buffer_grows_no_further_than_80_ms() -> None:
+    buffer = DeviceBuffer(0.06)
+    grew = [buffer.must_grow(count, 10.0 + count) for count in range(1, 50)]
+    assert grew.count(True) == 1
+    assert buffer.seconds == 0.08
+
+
+def test_the_device_is_opened_again_on_demand() -> None:
+    bench = Bench()
+    bench.run(2000)
+    bench.watchdog.reopen(bench.now_ns, "a larger buffer is wanted")
+    assert bench.watchdog.stream is None
+    assert bench.run(2)
+    assert bench.watchdog.reopens == 1
