@@ -37,7 +37,7 @@ class Announcer:
             self._broken = broken
         if stats.target_ms > self._target_ms + 1:
             logger.warning(
-                "sound ran out again (%d underruns): latency widened to %.0f ms; a larger --latency avoids it",
+                "sound ran out again (%d underruns): latency widened to %.0f ms; a larger one avoids it",
                 stats.underruns,
                 stats.target_ms,
             )

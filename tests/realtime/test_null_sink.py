@@ -20,7 +20,7 @@ import pytest
 from sr_runtime.audio import AudioPlayer, AudioSettings, PlayerStats
 from sr_runtime.types import HOP_SAMPLES, SAMPLE_RATE, Audio
 from tests.realtime.bed import NullSinkBed, Recording
-from tests.realtime.signal import (
+from tests.realtime.counting_sound import (
     LEVEL,
     MIDDLE,
     Producer,
