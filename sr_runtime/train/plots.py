@@ -1,0 +1,48 @@
+"""Curves of a run as pictures: loss over steps, validation beside training.
+
+Called when a run ends; the PNG files are what docs and reviews look at.
+"""
+
+from __future__ import annotations
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+import numpy as np
+import numpy.typing as npt
+
+from sr_runtime.train.run_folder import RunFolder
+
+SKIPPED = {"step", "elapsed_s", "progress", "step_s", "rate", "gradient"}
+SMOOTHING = 25
+"""Logged steps averaged into one point of a training curve."""
+
+
+def _smooth(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    width = min(SMOOTHING, max(1, len(values) // 4))
+    return np.convolve(values, np.ones(width) / width, mode="valid")
+
+
+def plot_run(run: RunFolder) -> None:
+    """Write one PNG per logged quantity to ``plots/``, training and validation in one picture."""
+    kinds = {kind: list(run.lines(kind)) for kind in ("train", "validation")}
+    names = {name for lines in kinds.values() for line in lines for name in line} - SKIPPED
+    for name in sorted(names):
+        _plot_quantity(run, name, kinds)
+
+
+def _plot_quantity(run: RunFolder, name: str, kinds: dict[str, list[dict[str, float]]]) -> None:
+    figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
+    for kind, lines in kinds.items():
+        points = np.array([(line["step"], line[name]) for line in lines if name in line]).reshape(-1, 2)
+        if not len(points):
+            continue
+        y = _smooth(points[:, 1]) if kind == "train" else points[:, 1]
+        axes.plot(points[len(points) - len(y) :, 0], y, label=kind, marker="" if kind == "train" else "o")
+    axes.set_xlabel("step")
+    axes.set_title(name.replace("_", " "))
+    axes.grid(alpha=0.3)
+    axes.legend()
+    figure.savefig(run.path / "plots" / f"{name}.png", dpi=110)
+    plt.close(figure)

@@ -1,0 +1,158 @@
+"""What a training run can be told, one frozen struct per stage; saved as the run folder's config.json.
+
+Used by every trainer and by ``sr-runtime train``.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, TypeVar
+
+import msgspec
+
+from sr_runtime.errors import ConfigError
+
+Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
+
+
+class RunSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Settings that all stages share.
+
+    Attributes:
+        preset: name in ``sr_runtime.model.presets.PRESETS``.
+        steps: optimiser steps of the whole run; None = as many as fit into ``minutes``.
+        minutes: training time of the whole run, over all resumptions; None = until ``steps``.
+        batch: crops per step.
+        learning_rate: peak of the schedule (linear warm-up, then cosine to 2 %).
+        warmup_steps: steps of the linear warm-up.
+        weight_decay: AdamW's, on matrices only.
+        clip_norm: gradient norm above which gradients are scaled down.
+        ema_decay: largest decay of the weight average; early steps use (1 + step) / (10 + step).
+        seed: every random number of step k follows from (seed, k), so a resumed run repeats an unbroken one.
+        precision: Lightning Fabric's name.
+        accelerator: ``cpu``, ``cuda`` or ``auto``.
+        compile_model: whether to run the network through torch.compile.
+        checkpoint_minutes: time between two checkpoints.
+        validations: how many times the run validates, evenly spaced.
+        log_every: steps between two lines of log.jsonl.
+    """
+
+    preset: str = "mini"
+    steps: int | None = None
+    minutes: float | None = None
+    batch: int = 8
+    learning_rate: float = 5e-4
+    warmup_steps: int = 100
+    weight_decay: float = 0.01
+    clip_norm: float = 1.0
+    ema_decay: float = 0.998
+    seed: int = 0
+    precision: Precision = "bf16-mixed"
+    accelerator: str = "cpu"
+    compile_model: bool = False
+    checkpoint_minutes: float = 5.0
+    validations: int = 12
+    log_every: int = 10
+
+    def __post_init__(self) -> None:
+        """Check what can be checked without the data.
+
+        Raises:
+            ConfigError: naming the key, the range and the value.
+        """
+        if self.steps is None and self.minutes is None:
+            raise ConfigError("train: the run has no end; give --steps or --minutes")
+        for key, least in (("steps", 1), ("minutes", 1e-9), ("batch", 1), ("learning_rate", 0.0)):
+            value = getattr(self, key)
+            if value is not None and value < least:
+                raise ConfigError(f"train.{key}: expected at least {least:g}, got {value}")
+        if not 0.0 <= self.ema_decay < 1.0:
+            raise ConfigError(f"train.ema_decay: expected 0 to below 1, got {self.ema_decay}")
+
+
+class VaeSettings(RunSettings, frozen=True, kw_only=True):
+    """Settings of ``sr-runtime train vae``.
+
+    Attributes:
+        crop_hops: length of a crop; 30 hops are a second.
+        ffts_per_step: how many of the seven FFT sizes a step compares.
+        kl_weight: of the KL term (summed over channels).
+        quiet_share: share of crops drawn from everywhere, silence included; the others are drawn by loudness.
+        adversarial_from: progress (0..1) at which the discriminator joins; 1 = never.
+        adversarial_every: it takes part in every n-th step.
+        adversarial_weight: of the hinge term.
+        matching_weight: of feature matching.
+        discriminator_filters: width of the discriminator.
+        waveform_weight: of a plain L1 distance of the waveforms (0 in the published recipe).
+    """
+
+    crop_hops: int = 30
+    ffts_per_step: int = 3
+    kl_weight: float = 1e-5
+    quiet_share: float = 0.15
+    adversarial_from: float = 1.0
+    adversarial_every: int = 2
+    adversarial_weight: float = 0.1
+    matching_weight: float = 1.0
+    discriminator_filters: int = 16
+    waveform_weight: float = 0.0
+
+
+class DiffusionSettings(RunSettings, frozen=True, kw_only=True):
+    """Settings of ``sr-runtime train stage1`` (Algorithm 1).
+
+    Attributes:
+        crop_hops: length of a clip's crop; 240 = 8 s.
+        noise_draws: noise levels per token and step (the batch multiplier).
+        noise_mean: mean of ln σ.
+        noise_std: standard deviation of ln σ.
+        drop_video: probability that a crop's whole video is replaced by ∅.
+        source_share: share of crops whose frames are held and dropped as a 15–144 frames/s source would.
+        history_noise: largest share of noise mixed into the audio history; 0 = off.
+        quiet_share: share of crops drawn without regard to loudness.
+    """
+
+    crop_hops: int = 240
+    noise_draws: int = 4
+    noise_mean: float = -0.4
+    noise_std: float = 1.0
+    drop_video: float = 0.1
+    source_share: float = 0.5
+    history_noise: float = 0.0
+    quiet_share: float = 0.4
+
+
+class ConsistencySettings(DiffusionSettings, frozen=True, kw_only=True):
+    """Settings of ``sr-runtime train stage2`` (Algorithm 2, Easy Consistency Tuning).
+
+    Attributes:
+        recipe: ``cf`` or ``in``: mapping, weighting and metric of ECT's CIFAR-10 or ImageNet recipe.
+        head_dropout: the head's dropout in this stage.
+    """
+
+    recipe: Literal["cf", "in"] = "cf"
+    head_dropout: float = 0.2
+
+
+Settings = TypeVar("Settings", bound=RunSettings)
+
+
+def with_overrides(settings: Settings, overrides: list[str]) -> Settings:
+    """Return settings with ``key=value`` texts applied, every field checked for type and range.
+
+    Args:
+        settings: what to start from.
+        overrides: such as ``["kl_weight=1e-4", "adversarial_from=0.7"]``.
+
+    Raises:
+        ConfigError: an unknown key, a value of the wrong type or out of range.
+    """
+    values = msgspec.to_builtins(settings)
+    for text in overrides:
+        key, separator, value = text.partition("=")
+        if not separator or key not in values:
+            raise ConfigError(f"train: --set {text}: expected key=value with a key of {', '.join(values)}")
+        values[key] = value
+    try:
+        return msgspec.convert(values, type(settings), strict=False)
+    except (msgspec.ValidationError, ValueError) as error:
+        raise ConfigError(f"train: {error}") from None
