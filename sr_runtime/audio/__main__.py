@@ -166,6 +166,7 @@ def main() -> int:
     threading.Thread(target=_watch_parent, args=(ended,), daemon=True).start()
     ring_memory, board_memory = attach_memory(orders.ring), attach_memory(orders.board)
     ring, board = SharedRing(view_of(ring_memory)), Board(view_of(board_memory))
+    ring.discard()  # written while nobody played: what follows would not join on
     pump = Pump(ring, orders.settings, orders.interrupted_ns)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     _prefer_this_process()

@@ -9,7 +9,6 @@ The supervisor wakes ten times a second, so it costs the inference beside it not
 from __future__ import annotations
 
 import atexit
-import logging
 import os
 import threading
 import time
@@ -28,8 +27,6 @@ from sr_runtime.audio.stats import PlayerStats
 from sr_runtime.errors import SessionError
 from sr_runtime.types import CHANNELS, HOP_SAMPLES, Audio
 
-logger = logging.getLogger(__name__)
-
 WATCH_S: Final = 0.1
 SILENT_S: Final = 2.0
 """The audio process reports every 3 ms; opening a device may take a second. Beyond 2 s it hangs."""
@@ -39,7 +36,7 @@ SLOW_START_S: Final = 15.0
 
 FIRST_PAUSE_S: Final = 0.25
 LONGEST_PAUSE_S: Final = 5.0
-STABLE_S: Final = 10.0
+STABLE_S: Final = 3.0
 """A process that lived this long starts the back-off anew."""
 
 NOTHING: Final = np.zeros((0, CHANNELS), np.float32)
@@ -209,8 +206,8 @@ class AudioPlayer:
                 return
             if time.monotonic() - child.started_s > STABLE_S:
                 pause_s = FIRST_PAUSE_S
-            logger.warning("%s; starting it again", problem)
             self._absent = PlayerStats(state="lost", reason=f"{problem}; it is being started again")
+            announcer.look(self._absent)
             self._restart(child, pause_s)
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 

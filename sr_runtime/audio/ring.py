@@ -137,6 +137,13 @@ class SharedRing:
         self._read[0] = count + 1
         return Chunk(seq, capture_ns, hop, written_ns, flags, sound.reshape(-1, CHANNELS))
 
+    def discard(self) -> None:
+        """Throw away what is waiting.
+
+        Thread: the one reader.
+        """
+        self._read[0] = self._written[0]
+
     def _give_up_if_torn_for_long(self, count: int) -> None:
         self._torn += 1
         if self._torn >= TORN_READS:

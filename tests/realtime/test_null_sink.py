@@ -121,7 +121,7 @@ def check_latency(sound: Audio, recording: Recording, producer: Producer, stats:
         (recording.heard_ns(int(frame)) - producer.captures_ns[first + i]) / 1e6 - MIDDLE * 1000 / SAMPLE_RATE
         for i, frame in enumerate(at)
     ]
-    # The monitor gets a block when it is rendered, up to 40 ms before its DAC time; the recorder adds 10-20 ms.
+    # The monitor has a block when it is rendered, up to 40 ms before its DAC time; the recorder adds 10-20.
     assert -45 < np.median(measured_ms) - stats.frame_to_sample_ms.p50 < 60
 
 
@@ -216,7 +216,10 @@ def test_a_killed_audio_process_is_replaced_and_sound_returns(null_sink: NullSin
             os.kill(first, signal.SIGKILL)
             wait_for(player, lambda stats: stats.restarts == 1 and stats.state == "playing")
             wait_for_sound(recording)
+            time.sleep(0.5)
+            resumed = recording.sound[-SAMPLE_RATE // 2 :]
         stats = player.stats()
+        assert largest_step(resumed) < 1.05 or stats.device_underflows, "stale hops must not join new ones"
         assert player.pid != first
         assert stats.underruns >= 1
         assert stats.gaps_ms > 100
