@@ -46,7 +46,7 @@ class ReadoutLayer(nn.Module):
         return cast(Tensor, kept + self.ffn(self.ffn_norm(kept)))
 
     def _split(self, x: Tensor) -> Tensor:
-        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        return x.reshape(*x.shape[:-1], self.heads, -1).transpose(1, 2)
 
 
 class Downsample(nn.Module):

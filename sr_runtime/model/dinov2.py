@@ -106,7 +106,7 @@ class DinoV2(nn.Module):
         self.register_buffer("pixel_mean", torch.tensor(_MEAN).reshape(3, 1, 1), persistent=False)
         self.register_buffer("pixel_std", torch.tensor(_STD).reshape(3, 1, 1), persistent=False)
         self.register_buffer("grid_positions", self._interpolated_positions(), persistent=False)
-        self.register_load_state_dict_post_hook(_refresh_positions)
+        self.register_load_state_dict_post_hook(_refresh_positions)  # type: ignore[no-untyped-call]
 
     def _interpolated_positions(self) -> Tensor:
         """Resize the 37×37 table to this grid: bicubic, antialiased, offset 0, as the register models do."""
@@ -127,7 +127,7 @@ class DinoV2(nn.Module):
         for block in self.blocks:
             x = block(x)
         x = self.norm(x[:, 1 + REGISTERS :])
-        return x.transpose(1, 2).reshape(batch, WIDTH, self.rows, self.columns)
+        return cast(Tensor, x).transpose(1, 2).reshape(batch, WIDTH, self.rows, self.columns)
 
     def load_published(self, weights: dict[str, Tensor]) -> None:
         """Load the public checkpoint; every key must be there and none may be left over."""

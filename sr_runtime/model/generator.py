@@ -93,7 +93,7 @@ class Generator(nn.Module):
         batch, frames = grids.shape[:2]
         dtype = self.bos.dtype
         video = self.vision_token(grids.flatten(0, 1).to(dtype), differences.flatten(0, 1).to(dtype))
-        video = video.unflatten(0, (batch, frames))
+        video = video.reshape(batch, frames, -1)
         if drop is not None:
             video = torch.where(drop[:, None, None], self.null_token().to(video.dtype), video)
         audio = self.history_tokens(latents.to(dtype))

@@ -7,14 +7,13 @@ owns the ring and writes new keys and values) are those of the bundle.
 
 from __future__ import annotations
 
-from typing import cast
-
 import torch
 from torch import Tensor, nn
 
 from sr_runtime.model.generator import Generator
 from sr_runtime.model.transformer import KeyValue
 from sr_runtime.model.vae import VAE
+from sr_runtime.model.vae_oobleck import OobleckVAE
 from sr_runtime.model.vision import FrozenBackbone
 from sr_runtime.types import CHANNELS, HOP_SAMPLES
 
@@ -203,5 +202,8 @@ def session_constants(generator: Generator) -> dict[str, Tensor]:
 
 
 def export_ready(graph: Graph) -> Graph:
-    """Return the graph in evaluation mode with frozen weights, as tracing wants it."""
-    return cast(Graph, graph.eval().requires_grad_(False))
+    """Return the graph in evaluation mode, weights frozen and weight norms folded, as tracing wants it."""
+    for module in graph.modules():
+        if isinstance(module, OobleckVAE):
+            module.fold_weight_norm()
+    return graph.eval().requires_grad_(False)

@@ -147,8 +147,7 @@ class CompactVAEConfig:
     Attributes:
         step_samples: Samples per fast step (200: 240 steps/s, 8 per hop).
         encoder_blocks: ConvNeXt blocks at the fast rate; ``*_frame_blocks`` at the hop rate.
-        output_gain: Scale each window by a learned exponential, per channel: silence and shots are 60 dB
-            apart, which a product of normed features reaches only slowly.
+        noise_bands: Bands of the decoder's shaped noise (:mod:`sr_runtime.model.noise_bands`); 0 = none.
     """
 
     width: int = 384
@@ -160,7 +159,7 @@ class CompactVAEConfig:
     encoder_frame_blocks: int = 1
     decoder_frame_blocks: int = 1
     decoder_blocks: int = 4
-    output_gain: bool = False
+    noise_bands: int = 40
 
 
 @dataclass(frozen=True)
@@ -192,7 +191,7 @@ _COMPACT = ModelConfig(
     aggregator=AggregatorConfig(width=384, layers=1, heads=6, hidden=1024, projection=192, kernel=2),
     transformer=TransformerConfig(width=640, layers=10, heads=10, kv_heads=2, hidden=1792, window=480),
     head=HeadConfig(width=768, blocks=4),
-    vae=VAEConfig(kind="compact"),
+    vae=VAEConfig(kind="compact", compact=CompactVAEConfig(encoder_width=256, output_gain=True)),
 )
 
 _MINI = ModelConfig(
@@ -215,7 +214,7 @@ _MINI = ModelConfig(
     ),
     head=HeadConfig(width=512, blocks=3),
     # The narrow encoder keeps the int8 bundle, encoder graph included, under 30 MB.
-    vae=VAEConfig(kind="compact", compact=CompactVAEConfig(encoder_width=256, output_gain=True)),
+    vae=VAEConfig(kind="compact", compact=CompactVAEConfig(encoder_width=256)),
 )
 
 PRESETS: dict[str, ModelConfig] = {"paper": ModelConfig(), "compact": _COMPACT, "mini": _MINI}

@@ -39,16 +39,13 @@ class Attention(nn.Module):
 
     def _project(self, x: Tensor, cos: Tensor, sin: Tensor) -> tuple[Tensor, KeyValue]:
         """Return queries (B, kv_heads, groups, T, d) and the new keys and values (B, kv_heads, T, d)."""
-        config = self.config
-        split = (
-            config.heads * config.head_dim,
-            config.kv_heads * config.head_dim,
-            config.kv_heads * config.head_dim,
-        )
-        query, key, value = self.qkv(x).split(split, dim=-1)
-        query = query.unflatten(-1, (config.kv_heads, self.groups, config.head_dim)).permute(0, 2, 3, 1, 4)
-        key = key.unflatten(-1, (config.kv_heads, config.head_dim)).transpose(1, 2)
-        value = value.unflatten(-1, (config.kv_heads, config.head_dim)).transpose(1, 2)
+        config, (batch, tokens, _) = self.config, x.shape
+        shared = config.kv_heads * config.head_dim
+        query, key, value = self.qkv(x).split((config.heads * config.head_dim, shared, shared), dim=-1)
+        query = query.reshape(batch, tokens, config.kv_heads, self.groups, config.head_dim)
+        query = query.permute(0, 2, 3, 1, 4)
+        key = key.reshape(batch, tokens, config.kv_heads, config.head_dim).transpose(1, 2)
+        value = value.reshape(batch, tokens, config.kv_heads, config.head_dim).transpose(1, 2)
         return rotate(query, cos, sin), KeyValue(rotate(key, cos, sin), value)
 
     def forward(self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor) -> Tensor:
