@@ -191,7 +191,7 @@ _COMPACT = ModelConfig(
     aggregator=AggregatorConfig(width=384, layers=1, heads=6, hidden=1024, projection=192, kernel=2),
     transformer=TransformerConfig(width=640, layers=10, heads=10, kv_heads=2, hidden=1792, window=480),
     head=HeadConfig(width=768, blocks=4),
-    vae=VAEConfig(kind="compact", compact=CompactVAEConfig(encoder_width=256, output_gain=True)),
+    vae=VAEConfig(kind="compact", compact=CompactVAEConfig(encoder_width=256)),
 )
 
 _MINI = ModelConfig(
