@@ -28,10 +28,22 @@ _BANDS: Final = 40
 """Mel-like bands from 60 Hz to 12 kHz: the games' samples end at 11 kHz."""
 
 _FLOOR: Final = 1e-4
-"""Band magnitude below which a change is inaudible beside the games' effects (about −60 dBFS)."""
+"""Band magnitude (−80 dBFS) below which a change is inaudible beside the games' effects."""
 
-_THRESHOLD: Final = 0.30
-"""Least flux above the local mean, in nepers averaged over the bands."""
+_THRESHOLD: Final = 1.35
+"""Least strength of an onset: flux above the local mean, plus the weighted rise of the level."""
+
+_RISE_WEIGHT: Final = 0.12
+"""Strength per dB of rise. A gun's reload clicks flux like a shot, but the level does not rise with them."""
+
+_RISE_LIMITS_DB: Final = (-5.0, 20.0)
+"""Beyond these a rise says no more: a sound out of digital silence rises without bound."""
+
+_RISE_WINDOW: Final = 6
+"""Steps of 5 ms before and after that are compared: 30 ms, within the matching tolerance."""
+
+_POWER_FLOOR: Final = 1e-7
+"""Power that counts as silence (−70 dBFS), so that hiss does not rise."""
 
 _NEIGHBOURHOOD_S: Final = 0.03
 """A peak is the largest flux this far on both sides."""
@@ -71,7 +83,7 @@ def detect_onsets(audio: Audio) -> FloatArray:
     if len(audio) < _WINDOW:
         return np.zeros(0)
     flux = spectral_flux(audio)
-    times = _peaks(flux) * _STEP / SAMPLE_RATE - _BIAS_S
+    times = _peaks(flux, _level_rise(audio)) * _STEP / SAMPLE_RATE - _BIAS_S
     return np.clip(times, 0.0, len(audio) / SAMPLE_RATE)
 
 
@@ -121,12 +133,28 @@ def _band_weights() -> FloatArray:
     return weights
 
 
-def _peaks(flux: FloatArray) -> npt.NDArray[np.int64]:
-    """Return the spectra where the flux is a local maximum well above its surroundings."""
+def _level_rise(audio: Audio) -> FloatArray:
+    """Return by how much the 30 ms after each spectrum's centre are louder than those before, in dB, limited.
+
+    Returns:
+        float64 (spectra,), as many as :func:`spectral_flux` gives.
+    """
+    power = np.concatenate([[0.0], np.cumsum((audio.astype(np.float64) ** 2).sum(axis=1))])
+    centres = np.arange(0, len(audio) + 1, _STEP)
+    before = power[centres] - power[np.maximum(centres - _RISE_WINDOW * _STEP, 0)]
+    after = power[np.minimum(centres + _RISE_WINDOW * _STEP, len(audio))] - power[centres]
+    floor = _POWER_FLOOR * _RISE_WINDOW * _STEP
+    rise: FloatArray = np.clip(10 * np.log10((after + floor) / (before + floor)), *_RISE_LIMITS_DB)
+    return rise
+
+
+def _peaks(flux: FloatArray, rise_db: FloatArray) -> npt.NDArray[np.int64]:
+    """Return the spectra where the flux is a local maximum and strong enough."""
     reach = 2 * round(_NEIGHBOURHOOD_S * SAMPLE_RATE / _STEP) + 1
     span = round(_MEAN_S * SAMPLE_RATE / _STEP)
     mean = np.convolve(flux, np.full(span, 1 / span), mode="same")[: len(flux)]
-    is_peak = (flux == _sliding_max(flux, reach)) & (flux > mean + _THRESHOLD)
+    strength = flux - mean + _RISE_WEIGHT * rise_db
+    is_peak = (flux == _sliding_max(flux, reach)) & (flux > mean) & (strength > _THRESHOLD)
     peaks = np.flatnonzero(is_peak)
     # Equal neighbours (a flat top) would count twice.
     return peaks[np.diff(peaks, prepend=-reach) > 1]
