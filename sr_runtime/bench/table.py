@@ -80,7 +80,8 @@ def _row(name: str, part: JsonMap) -> list[str]:
     stage_cells = [_number((stages.get(stage) or {}).get("p50")) for stage in STAGES]
     speed = f"{HOP_MS / hop['p50']:.1f}" if hop["p50"] else "–"
     times = [_number(hop.get(key)) for key in ("p50", "p99", "worst")]
-    return [name, *times, *stage_cells, f"{part['misses']} of {part['hops']}", speed]
+    misses = "–" if part["misses"] is None else f"{part['misses']} of {part['hops']}"
+    return [name, *times, *stage_cells, misses, speed]
 
 
 def _number(value: float | None) -> str:

@@ -11,7 +11,7 @@ from itertools import cycle, islice
 from sr_runtime.bench.hops import moving_pictures
 from sr_runtime.figures import JsonMap, quantiles
 from sr_runtime.live.runtime import RuntimeProcess
-from sr_runtime.live.take import LiveTake, latency_figures, play_live
+from sr_runtime.live.take import LiveTake, hop_figures, latency_figures, play_live
 from sr_runtime.types import HOP_HZ, Frame
 
 
@@ -32,7 +32,7 @@ def measure_wire(
             take = play_live(client, _loop(pictures, seconds), on_frame=on_frame)
         runtime.stop()
         hops = runtime.figures()
-    return {**hops, **wire_figures(take)}
+    return {**hop_figures(take.statuses[-1]), **hops, **wire_figures(take)}
 
 
 def wire_figures(take: LiveTake) -> JsonMap:

@@ -16,7 +16,7 @@ from sr_runtime.demo.game import PlayedGame
 from sr_runtime.evaluate.take import TakeMetrics, judge_take
 from sr_runtime.figures import JsonMap
 from sr_runtime.live.runtime import RuntimeProcess
-from sr_runtime.live.take import LiveTake, latency_figures, play_live
+from sr_runtime.live.take import LiveTake, hop_figures, latency_figures, play_live
 from sr_runtime.machine import commit
 from sr_runtime.types import HOP_HZ, HOP_SAMPLES, Audio, Frame
 from sr_runtime.video.write import MovieWriter
@@ -101,6 +101,7 @@ def write_movie(path: Path, pictures: Iterable[Frame], sound: Audio) -> None:
 def _figures(settings: DemoSettings, take: LiveTake, metrics: TakeMetrics, hops: JsonMap) -> JsonMap:
     status = take.statuses[-1]
     return {
+        **hop_figures(status),
         **hops,
         "underruns": status.underruns,
         "frame_to_sample_ms": latency_figures(status),

@@ -99,7 +99,12 @@ class RuntimeProcess:
             _end(process)
 
     def figures(self) -> JsonMap:
-        """Return the hop times that the runtime wrote when it ended: ``hop_ms``, ``stage_ms`` and so on."""
+        """Return the hop times that the runtime wrote when it ended: ``hop_ms``, ``stage_ms`` and so on.
+
+        Empty if it had to be ended by force, as on Windows, where a child process cannot be asked to stop.
+        """
+        if not self._figures.exists():
+            return {}
         return json.loads(self._figures.read_text())  # type: ignore[no-any-return]
 
     def last_words(self) -> str:

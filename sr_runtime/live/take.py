@@ -123,3 +123,14 @@ def latency_figures(status: Status) -> JsonMap:
     """Return ``frame_to_sample_ms`` as the JSON has it; None where the runtime could not measure it."""
     values = {"p50": status.frame_to_sample_ms_p50, "p95": status.frame_to_sample_ms_p95}
     return {name: round(value, 1) if value else None for name, value in values.items()}
+
+
+def hop_figures(status: Status) -> JsonMap:
+    """Return what a status message knows of the hop times, for a runtime that left no figures of its own."""
+    return {
+        "hop_ms": {"p50": round(status.hop_ms_p50, 3), "p99": round(status.hop_ms_p99, 3), "worst": None},
+        "after_frame_ms": {"p50": round(status.after_frame_ms_p50, 3), "p99": None},
+        "stage_ms": None,
+        "misses": None,
+        "hops": status.hop,
+    }

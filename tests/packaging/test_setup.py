@@ -73,3 +73,11 @@ def test_make_without_a_target_explains_itself():
     done = subprocess.run(["make", "-C", str(ROOT)], capture_output=True, text=True, check=True)
     for target in ("make demo", "make test", "make bench", "make soak"):
         assert target in done.stdout
+
+
+def test_make_test_runs_every_folder_of_tests():
+    makefile = (ROOT / "Makefile").read_text()
+    folders = {path.parent.relative_to(ROOT).parts[1] for path in (ROOT / "tests").glob("*/**/test_*.py")}
+    assert folders
+    for folder in folders:
+        assert f"tests/{folder}" in makefile
