@@ -25,6 +25,10 @@ AUDIBLE = 0.02
 """Weaker clicks, as a share of full scale, count as inaudible: −34 dB, 26 dB below a sound at the ear."""
 
 
+class ReplayDiffers(DataError):  # noqa: N818 - reads as the fact it states
+    """A replay with changed sounds became another game; recording the clip again usually helps."""
+
+
 class Fingerprint:
     """Remembers a take's pictures by checksum, so that a replay can be compared tic by tic."""
 
@@ -41,13 +45,13 @@ class Fingerprint:
         """Pass tics through.
 
         Raises:
-            DataError: a picture differs from the one remembered, so the replay is another game.
+            ReplayDiffers: a picture differs from the one remembered, so the replay is another game.
         """
         for number, tic in enumerate(tics):
             if zlib.crc32(tic.frame.data) != self._sums[number]:
-                raise DataError(
+                raise ReplayDiffers(
                     f"{label}: the replay's picture differs at tic {number} ({number / TIC_HZ:.2f} s), so "
-                    "its sounds are no ground truth; record the clip with another seed."
+                    "its sounds are no ground truth; record the clip again."
                 )
             yield tic
 
@@ -61,7 +65,7 @@ def click_onsets(spec: TakeSpec, tics: int, fingerprint: Fingerprint) -> npt.NDA
         fingerprint: of the take itself.
 
     Raises:
-        DataError: the replay differs from the take.
+        ReplayDiffers: the replay differs from the take.
     """
     with tempfile.TemporaryDirectory(prefix="sr-clicks-") as folder:
         wad = Path(folder) / "clicks.wad"
@@ -86,7 +90,7 @@ def stems(spec: TakeSpec, tics: int, fingerprint: Fingerprint) -> Iterator[tuple
     """Replay a take once per class of sounds and yield each class's name and sound, int16 (hops × 1600, 2).
 
     Raises:
-        DataError: a replay differs from the take.
+        ReplayDiffers: a replay differs from the take.
     """
     for stem in STEMS:
         with tempfile.TemporaryDirectory(prefix="sr-stem-") as folder:

@@ -53,6 +53,13 @@ def levels(split: Split) -> tuple[Level, ...]:
     return TRAIN_MAPS if split == "train" else VALIDATION_MAPS
 
 
+def level_named(name: str) -> Level:
+    """Return the level of a name: ``E1M3`` is Freedoom 1's, ``MAP05`` Freedoom 2's, ``cig`` an arena."""
+    if name.lower() in {scenario.wad for scenario in SCENARIOS}:
+        return Level(name.lower(), "MAP01")
+    return Level("freedoom1" if name.upper().startswith("E") else "freedoom2", name.upper())
+
+
 def split_of(wad: str, map_name: str) -> Split:
     """Return the only split that this map may be recorded for.
 

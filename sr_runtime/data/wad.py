@@ -102,8 +102,8 @@ def _binary_map(parts: dict[str, bytes]) -> DoomMap:
     result.things = [(row[0], row[1], row[3]) for row in struct.iter_unpack("<hhHHH", parts["THINGS"])]
     for v1, v2, flags, special, _tag, right, left in struct.iter_unpack("<HHHHHHH", parts["LINEDEFS"]):
         front, back = (side_sectors[s] if s != NO_SECTOR else -1 for s in (right, left))
-        blocking = bool(flags & BLOCKING_FLAG)
-        result.lines.append(Line(*vertices[v1], *vertices[v2], front, back, blocking, special))
+        (x1, y1), (x2, y2) = vertices[v1], vertices[v2]
+        result.lines.append(Line(x1, y1, x2, y2, front, back, bool(flags & BLOCKING_FLAG), special))
     return result
 
 
