@@ -21,6 +21,7 @@ from sr_runtime.audio.control import (
     measured_deviation,
 )
 from sr_runtime.audio.fades import FADE_IN_FRAMES, FADE_OUT_FRAMES, RISE_IN
+from sr_runtime.audio.gain import is_sound
 from sr_runtime.audio.hops import HopQueue
 from sr_runtime.audio.local import LocalRing
 from sr_runtime.audio.resample import DELAY_FRAMES, DriftResampler
@@ -129,7 +130,9 @@ class Pump:
             if self._pause_follows:
                 self._arrivals_ns.clear()
                 continue
-            self._hops.push(chunk.sound, chunk.capture_ns)
+            # One NaN would stay in the resampler's filter for a while.
+            sound = chunk.sound if is_sound(chunk.sound) else np.zeros_like(chunk.sound)
+            self._hops.push(sound, chunk.capture_ns)
             self._arrivals_ns.append(chunk.written_ns)
             if self.state == "idle":
                 self.state = "priming"
@@ -198,8 +201,8 @@ class Pump:
             self.local.write(self._safe(self._resampler.apply(piece.sound)))
 
     def _safe(self, sound: Audio) -> Audio:
-        """Rise from silence after a gap; keep NaN and overshoot from the device."""
-        sound = np.clip(np.nan_to_num(sound, copy=False), -1.0, 1.0)
+        """Rise from silence after a gap; keep overshoot from the device."""
+        sound = np.clip(sound, -1.0, 1.0)
         if self._rise_at < FADE_IN_FRAMES:
             n = min(len(sound), FADE_IN_FRAMES - self._rise_at)
             sound[:n] *= RISE_IN[self._rise_at : self._rise_at + n]

@@ -111,10 +111,10 @@ def _play_test(console: Console, device: str | None) -> None:
         stats = player.stats()
     finally:
         player.close()
-    console.print(
-        f"Played {TONE_S:g} s on {stats.device}: {stats.underruns} underruns, "
-        f"{stats.frame_to_sample_ms.p50:.0f} ms from the runtime to the loudspeaker."
-    )
+    console.print(f"Played {TONE_S:g} s on {stats.device}: {stats.underruns} underruns.")
+    latency_ms = stats.frame_to_sample_ms.p50
+    if math.isfinite(latency_ms):
+        console.print(f"{latency_ms:.0f} ms from the runtime to the loudspeaker, as the driver states it.")
 
 
 def _tone() -> Audio:

@@ -26,6 +26,9 @@ def query_devices(): return []
 def _terminate(): pass
 def _initialize(): pass
 """
+QUIET = "import logging; logging.disable()\n"
+"""Keeps the warning that there is no device from stderr, so that anything there is a fault."""
+
 ABANDON = """
 import os, signal, sys
 from sr_runtime.audio import AudioPlayer
@@ -132,7 +135,7 @@ def test_the_audio_process_dies_with_its_parent_and_its_memory_is_given_back() -
 
 
 def test_a_script_that_forgets_to_close_ends_cleanly() -> None:
-    code = "from sr_runtime.audio import AudioPlayer; p = AudioPlayer(); p.start(); print(p.pid)"
+    code = QUIET + "from sr_runtime.audio import AudioPlayer; p = AudioPlayer(); p.start(); print(p.pid)"
     script = subprocess.run(
         [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, timeout=60
     )
@@ -143,7 +146,8 @@ def test_a_script_that_forgets_to_close_ends_cleanly() -> None:
 def test_a_script_without_a_main_guard_is_not_run_twice(tmp_path: Path) -> None:
     script = tmp_path / "game.py"
     script.write_text(
-        "from sr_runtime.audio import AudioPlayer\nprint('once')\np = AudioPlayer()\np.start()\np.close()\n"
+        QUIET
+        + "from sr_runtime.audio import AudioPlayer\nprint('once')\np = AudioPlayer()\np.start()\np.close()\n"
     )
     done = subprocess.run(
         [sys.executable, str(script)], capture_output=True, text=True, timeout=60, check=False
@@ -171,7 +175,7 @@ def test_a_hop_of_another_shape_or_type_is_refused() -> None:
 
 def test_ctrl_c_in_the_terminal_ends_the_script_without_a_second_traceback() -> None:
     code = (
-        "import time\nfrom sr_runtime.audio import AudioPlayer\np = AudioPlayer()\np.start()\n"
+        QUIET + "import time\nfrom sr_runtime.audio import AudioPlayer\np = AudioPlayer()\np.start()\n"
         "print(p.pid, flush=True)\ntry:\n    time.sleep(60)\nexcept KeyboardInterrupt:\n    p.close()\n"
     )
     script = subprocess.Popen(

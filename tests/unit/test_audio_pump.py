@@ -220,13 +220,13 @@ def test_a_fast_or_slow_card_is_followed_in_pitch_and_level(card_ppm: int) -> No
     bench.run(25_000)
     stats = bench.pump.stats()
     assert (stats.underruns, stats.skips) == (0, 0)
-    assert stats.ppm == pytest.approx(-card_ppm, abs=700)
+    assert stats.ppm == pytest.approx(-card_ppm, abs=1000)
     assert not bench.has_click()
     settled = bench.heard[-8 * 48000 :, 0].astype(np.float64)
     crossings = np.nonzero((settled[:-1] < 0) & (settled[1:] >= 0))[0]
     heard_hz = 48000 * (len(crossings) - 1) / (crossings[-1] - crossings[0])
     # The card turns samples into time too fast; resampled by the same amount, the tone is right again.
-    assert heard_hz * (1 + card_ppm * 1e-6) == pytest.approx(TONE_HZ, rel=1e-3)
+    assert heard_hz * (1 + card_ppm * 1e-6) == pytest.approx(TONE_HZ, rel=1.5e-3)
 
 
 def test_while_there_is_no_device_only_the_newest_sound_is_kept() -> None:
@@ -253,6 +253,7 @@ def test_a_poisoned_hop_reaches_no_device() -> None:
     bench.run(1000)
     assert np.isfinite(bench.heard).all()
     assert np.abs(bench.heard).max() <= 1.0
+    assert np.abs(bench.heard[-4800:]).max() == pytest.approx(LEVEL, rel=0.01), "the sound goes on after it"
 
 
 @pytest.mark.parametrize("block", [1, 64, 333, 480, 1900, 5000])
