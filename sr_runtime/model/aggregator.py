@@ -55,7 +55,7 @@ class Downsample(nn.Module):
     def __init__(self, config: AggregatorConfig) -> None:
         super().__init__()
         inputs, outputs = config.projection, config.width
-        # 2×2 patches are one matrix product; as a convolution its backward pass is 20x slower on a CPU.
+        # 2×2 patches are one matrix product, so the int8 export quantises them; a convolution it leaves fp32.
         self.patches = nn.Linear(4 * inputs, outputs, bias=False) if config.kernel == 2 else None
         self.overlapping = (
             nn.Conv2d(inputs, outputs, 3, stride=2, padding=1, bias=False) if config.kernel == 3 else None
