@@ -7,91 +7,40 @@ Call it from one thread. ``send_frame`` and ``poll_audio`` never block; everythi
 from __future__ import annotations
 
 import time
-from collections import deque
-from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
 from types import TracebackType
 
 import numpy as np
 import numpy.typing as npt
-import zmq
 
 from sr_bridge import connection, media
 from sr_bridge.connection import CurveKeys
+from sr_bridge.conversation import AudioHop, ClockReading, ConnectionState, Conversation
 from sr_bridge.errors import (
-    SERVER_BUSY,
-    UNKNOWN_SESSION,
+    BAD_SIZE,
     NobodyListens,
     NotConnected,
     ProtocolError,
     RefusedError,
     SilentPeer,
 )
-from sr_bridge.link import Link
-from sr_bridge.media import AudioHeader, AudioMessage, FrameHeader
+from sr_bridge.media import FrameHeader
 from sr_bridge.messages import (
     LIVE,
     LOCKSTEP,
     PLAY_ENGINE,
-    Bye,
     Control,
-    ControlMessage,
     Error,
     Hello,
     Ping,
-    Pong,
     Status,
-    UnknownKind,
     Welcome,
-    decode,
     encode,
 )
 
-KEPT_HOPS = 256
-"""Sound kept for a caller that does not poll; the oldest goes first and is counted."""
-SILENT_AFTER_S = 2.0
-"""Without any message from the runtime for this long (it sends status twice a second) it counts as silent."""
-RETRY_BUSY_S = 2.0
-"""A refused hello is repeated after this long if the cause can pass (``server_busy``)."""
+__all__ = ["AudioHop", "Client", "ClockReading", "ConnectionState"]
 
-
-class ConnectionState(Enum):
-    """What the connection is doing; the four failures have four names, since their cures differ."""
-
-    CONNECTING = "connecting"
-    RUNNING = "running"
-    NOBODY_LISTENS = "nobody listens"
-    SILENT = "silent"
-    REFUSED = "refused"
-    FRAMES_REJECTED = "frames rejected"
-    CLOSED = "closed"
-
-
-@dataclass(frozen=True)
-class AudioHop:
-    """Sound as it came: ``audio`` is float32 (samples, 2), 48 kHz, −1..1; live hops have 1600 samples."""
-
-    audio: npt.NDArray[np.float32]
-    hop: int
-    flags: int
-    capture_ns: int
-    age_us: int
-    seq: int
-
-    @classmethod
-    def of(cls, message: AudioMessage) -> AudioHop:
-        """Return the hop of a parsed message."""
-        head: AudioHeader = message.header
-        return cls(message.audio, head.hop, head.flags, head.capture_ns, head.age_us, head.seq)
-
-
-@dataclass(frozen=True)
-class ClockReading:
-    """One ping: runtime clock − this clock, and the time spent on the way, both in ns."""
-
-    offset_ns: int
-    delay_ns: int
+VERSION = "0.1.0"
 
 
 class Client:
@@ -108,6 +57,10 @@ class Client:
         curve: keys of the encrypted endpoint.
         connection_file: another connection file to read.
         name: what the runtime's log calls this client.
+
+    Raises:
+        ConnectionFileError: no endpoint or token was given and there is no connection file.
+        ProtocolError: an argument is out of range.
 
     Example:
         >>> with Client() as client:                                     # doctest: +SKIP
@@ -130,40 +83,25 @@ class Client:
         name: str = "sr_bridge",
     ) -> None:
         if mode == LOCKSTEP and fps is None:
-            raise ValueError(
-                "mode='lockstep' needs fps: the number of simulation steps in one second of sound"
-            )
+            raise ValueError("mode='lockstep' needs fps: simulation steps in one second of sound")
+        self._token_file: Path | None = None
         if token is None or (endpoint is None and curve is None):
-            info = connection.read(connection_file)
+            path = connection_file or connection.default_path()
+            info = connection.read(path)
             endpoint = endpoint or info.endpoint
+            self._token_file = path if token is None else None
             token = info.token if token is None else token
         self.endpoint = curve.endpoint if curve is not None else str(endpoint)
         self._hello = Hello(
-            token=token, client=name, client_version="0.1.0", mode=mode,
+            token=token, client=name, client_version=VERSION, mode=mode,
             fps=float(fps or 0.0), play=play, audio=audio, seed=seed,
         )  # fmt: skip
         encode(self._hello)  # a wrong argument fails here, not at the runtime
         self._curve = curve
-        self._link: Link | None = None
-        self._is_linked = False
-        self._heard_s = 0.0
-        self._retry_s = 0.0
-        self._welcome: Welcome | None = None
-        self._refusal: Error | None = None
-        self._rejected_s = -1e9
-        self._hops: deque[AudioHop] = deque()
-        self._status: Status | None = None
-        self._pongs: deque[ClockReading] = deque(maxlen=16)
+        self._talk: Conversation | None = None
+        self._session = 0
         self._seq = 0
         self._step = 0
-        self.errors: dict[str, int] = {}
-        """Refusals seen so far, by code."""
-        self.last_error: Error | None = None
-        """The newest refusal, with what was expected, what came and what to do."""
-        self.hops_lost = 0
-        """Hops thrown away because nobody called :meth:`poll_audio`."""
-        self.sessions = 0
-        """Sessions opened so far; more than 1 means that the client has reconnected."""
 
     # -- connection ----------------------------------------------------------------------------------
 
@@ -175,57 +113,61 @@ class Client:
             NobodyListens: no process accepts connections at the endpoint.
             SilentPeer: something accepts connections and does not answer.
         """
-        if self._link is None:
-            self._link = Link(self.endpoint, self._curve)
-            self._heard_s = time.monotonic()
-        deadline = time.monotonic() + timeout_s
-        while self._welcome is None:
-            remaining = deadline - time.monotonic()
-            self._pump(min(0.05, max(0.0, remaining)))
-            if self._refusal is not None:
-                raise _refused(self._refusal)
-            if remaining <= 0 and self._welcome is None:
-                raise self._timeout_error(timeout_s)
-        return self._welcome
+        if self._talk is None:
+            self._talk = Conversation(self.endpoint, self._hello, self._curve, self._token_file)
+        talk, deadline = self._talk, time.monotonic() + timeout_s
+        while talk.welcome is None:
+            remaining_s = deadline - time.monotonic()
+            talk.pump(min(0.05, max(0.0, remaining_s)))
+            if talk.refusal is not None:
+                raise _refused(talk.refusal)
+            if remaining_s <= 0 and talk.welcome is None:
+                raise self._timeout_error(talk, timeout_s)
+        return talk.welcome
 
-    def _timeout_error(self, timeout_s: float) -> Exception:
+    def _timeout_error(self, talk: Conversation, timeout_s: float) -> Exception:
         where = f"{self.endpoint} within {timeout_s:g} s"
-        if self._is_linked:
+        if talk.is_linked:
             return SilentPeer(
-                f"connected to {where}, but no welcome came: is it an sr-runtime, of this version?"
+                f"connected to {where}, but no welcome came: is it an sr-runtime, and which version?"
             )
         return NobodyListens(f"nobody listens at {where}: start it with 'sr-runtime serve', check the port")
 
     @property
     def state(self) -> ConnectionState:
         """What the connection is doing now."""
-        now = time.monotonic()
-        if self._link is None:
-            return ConnectionState.CLOSED
-        if self._refusal is not None:
-            return ConnectionState.REFUSED
-        if not self._is_linked:
-            return ConnectionState.NOBODY_LISTENS
-        if now - self._heard_s > SILENT_AFTER_S:
-            return ConnectionState.SILENT
-        if self._welcome is None:
-            return ConnectionState.CONNECTING
-        return ConnectionState.FRAMES_REJECTED if now - self._rejected_s < 1.0 else ConnectionState.RUNNING
+        return ConnectionState.CLOSED if self._talk is None else self._talk.state
 
     @property
     def welcome(self) -> Welcome | None:
         """The open session's welcome, or None."""
-        return self._welcome
+        return None if self._talk is None else self._talk.welcome
+
+    @property
+    def errors(self) -> dict[str, int]:
+        """Refusals so far, by code."""
+        return {} if self._talk is None else dict(self._talk.errors)
+
+    @property
+    def last_error(self) -> Error | None:
+        """The newest refusal, with what was expected, what came and what to do."""
+        return None if self._talk is None else self._talk.last_error
+
+    @property
+    def hops_lost(self) -> int:
+        """Hops thrown away because nobody called :meth:`poll_audio`."""
+        return 0 if self._talk is None else self._talk.hops_lost
+
+    @property
+    def sessions(self) -> int:
+        """Sessions opened since :meth:`connect`; more than 1 means that the client has reconnected."""
+        return 0 if self._talk is None else self._talk.sessions
 
     def close(self) -> None:
         """End the session and close the sockets; safe to call twice."""
-        if self._link is None:
-            return
-        if self._welcome is not None:
-            self._send(Bye(self._welcome.session, "closed by the client"))
-        self._link.close(flush_ms=200)
-        self._link = None
-        self._welcome = None
+        if self._talk is not None:
+            self._talk.close()
+            self._talk = None
 
     def __enter__(self) -> Client:
         return self
@@ -238,7 +180,17 @@ class Client:
     ) -> None:
         self.close()
 
-    # -- live ----------------------------------------------------------------------------------------
+    def _pumped(self, timeout_s: float = 0.0) -> Conversation:
+        """Take in what has come; a new session starts its own counting."""
+        if self._talk is None:
+            raise NotConnected("the client is closed or was never connected: call connect()")
+        self._talk.pump(timeout_s)
+        session = self._talk.welcome.session if self._talk.welcome is not None else 0
+        if session not in (0, self._session):
+            self._session, self._seq, self._step = session, 0, 0
+        return self._talk
+
+    # -- frames and sound ----------------------------------------------------------------------------
 
     def send_frame(
         self, rgb: npt.NDArray[np.uint8], capture_ns: int | None = None, flags: int = 0, step: int = 0
@@ -254,13 +206,13 @@ class Client:
 
         Returns:
             False if there is no session (yet) or the connection is too slow for this frame.
+
+        Raises:
+            ProtocolError: the picture is of a kind or size that the protocol does not have.
         """
-        self._pump(0.0)
         height, width, depth = _checked_shape(rgb)
         kind = media.RGB8 if depth == 3 else media.RGBA8
-        return self._send_media(
-            kind, np.ascontiguousarray(rgb).tobytes(), width, height, capture_ns, flags, step
-        )
+        return self._send(kind, np.ascontiguousarray(rgb).tobytes(), (width, height), capture_ns, flags, step)
 
     def send_jpeg(
         self,
@@ -272,41 +224,31 @@ class Client:
         step: int = 0,
     ) -> bool:
         """Send one picture as JPEG; ``width`` and ``height`` must be those inside ``data``."""
-        self._pump(0.0)
-        return self._send_media(media.JPEG, data, width, height, capture_ns, flags, step)
+        return self._send(media.JPEG, data, (width, height), capture_ns, flags, step)
 
-    def _send_media(
-        self,
-        kind: int,
-        body: bytes,
-        width: int,
-        height: int,
-        capture_ns: int | None,
-        flags: int,
-        step: int,
+    def _send(
+        self, kind: int, body: bytes, size: tuple[int, int], capture_ns: int | None, flags: int, step: int
     ) -> bool:
-        if self._welcome is None or self._link is None:
-            return False
+        talk = self._pumped()
+        captured_ns = time.monotonic_ns() if capture_ns is None else capture_ns
         header = FrameHeader(
-            kind, flags, self._welcome.session, self._seq + 1,
-            time.monotonic_ns() if capture_ns is None else capture_ns, width, height, len(body), step,
-        )  # fmt: skip
+            kind, flags, self._session, self._seq + 1, captured_ns, size[0], size[1], len(body), step
+        )
         message = header.pack() + body
         media.parse_frame(message)
-        is_sent = self._link.send(message)
+        is_sent = talk.welcome is not None and talk.send_bytes(message)
         self._seq += is_sent
         return is_sent
 
     def poll_audio(self, timeout_s: float = 0.0) -> list[AudioHop]:
         """Return all sound since the last call, oldest first; wait at most ``timeout_s`` for some."""
         deadline = time.monotonic() + timeout_s
-        self._pump(0.0)
-        while not self._hops and time.monotonic() < deadline:
-            self._pump(deadline - time.monotonic())
-        hops, self._hops = list(self._hops), deque()
+        talk = self._pumped()
+        while not talk.hops and (remaining_s := deadline - time.monotonic()) > 0:
+            self._pumped(remaining_s)
+        hops = list(talk.hops)
+        talk.hops.clear()
         return hops
-
-    # -- lockstep ------------------------------------------------------------------------------------
 
     def step(self, frame: npt.NDArray[np.uint8], timeout_s: float = 30.0) -> npt.NDArray[np.float32]:
         """Run one simulation step: send its picture and return exactly its sound.
@@ -329,25 +271,25 @@ class Client:
             raise NotConnected(
                 "step() needs Client(mode='lockstep', fps=...); live sessions use send_frame()"
             )
-        known = self.sessions
-        refusals = sum(self.errors.values())
-        if not self.send_frame(frame, step=self._step + 1):
-            raise NotConnected(f"no session ({self.state.value}): call connect() first")
+        talk = self._pumped()
+        session, refusals = talk.open_session().session, sum(talk.errors.values())
         deadline = time.monotonic() + timeout_s
-        while not self._hops:
-            if sum(self.errors.values()) > refusals and self.last_error is not None:
-                raise _refused(self.last_error)
-            if self.sessions != known or self._welcome is None:
-                raise NotConnected(
-                    "the session was lost in this step: reset the environment and connect again"
-                )
-            if time.monotonic() > deadline:
-                raise SilentPeer(
-                    f"no sound for step {self._step + 1} within {timeout_s:g} s from {self.endpoint}"
-                )
-            self._pump(0.1)
+        while not self.send_frame(frame, step=self._step + 1):
+            self._check_step(talk, session, refusals, deadline)
+            self._pumped(0.01)
+        while not talk.hops:
+            self._check_step(talk, session, refusals, deadline)
+            self._pumped(0.1)
         self._step += 1
-        return self._hops.popleft().audio
+        return talk.hops.popleft().audio
+
+    def _check_step(self, talk: Conversation, session: int, refusals: int, deadline: float) -> None:
+        if talk.welcome is None or talk.welcome.session != session:
+            raise NotConnected("the session was lost in this step: reset the environment and connect again")
+        if talk.last_error is not None and sum(talk.errors.values()) > refusals:
+            raise _refused(talk.last_error)
+        if time.monotonic() > deadline:
+            raise SilentPeer(f"no sound for step {self._step + 1} in time from {self.endpoint}")
 
     # -- control -------------------------------------------------------------------------------------
 
@@ -368,10 +310,9 @@ class Client:
             NotConnected: there is no session.
             ProtocolError: a value is out of range.
         """
-        self._pump(0.0)
-        if self._welcome is None:
-            raise NotConnected(f"no session ({self.state.value}): call connect() first")
-        self._send(Control(self._welcome.session, guidance, nfe, gain, mute, seed, reset, pause, play))
+        talk = self._pumped()
+        session = talk.open_session().session
+        talk.send(Control(session, guidance, nfe, gain, mute, seed, reset, pause, play))
         if reset:
             self._step = 0
 
@@ -382,121 +323,33 @@ class Client:
             NotConnected: there is no session.
             SilentPeer: no answer within ``timeout_s``.
         """
-        self._pump(0.0)
-        if self._welcome is None:
-            raise NotConnected(f"no session ({self.state.value}): call connect() first")
-        self._status = None
-        self._send(Status(self._welcome.session))
+        talk = self._pumped()
+        talk.status = None
+        talk.send(Status(talk.open_session().session))
         deadline = time.monotonic() + timeout_s
-        while self._status is None:
-            if time.monotonic() > deadline:
-                raise SilentPeer(f"no status within {timeout_s:g} s from {self.endpoint}")
-            self._pump(0.05)
-        return self._status
+        while talk.status is None:
+            self._wait_for_answer("status", timeout_s, deadline)
+        return talk.status
 
     def ping(self, timeout_s: float = 1.0) -> ClockReading:
-        """Measure the clock offset and the delay to the runtime; the best of several has the least delay."""
-        self._pump(0.0)
-        if self._welcome is None:
-            raise NotConnected(f"no session ({self.state.value}): call connect() first")
-        self._pongs.clear()
-        self._send(Ping(self._welcome.session, time.monotonic_ns()))
+        """Measure the clock offset and the delay to the runtime; the best of several has the least delay.
+
+        Raises:
+            NotConnected: there is no session.
+            SilentPeer: no answer within ``timeout_s``.
+        """
+        talk = self._pumped()
+        talk.pongs.clear()
+        talk.send(Ping(talk.open_session().session, time.monotonic_ns()))
         deadline = time.monotonic() + timeout_s
-        while not self._pongs:
-            if time.monotonic() > deadline:
-                raise SilentPeer(f"no pong within {timeout_s:g} s from {self.endpoint}")
-            self._pump(0.05)
-        return self._pongs[-1]
+        while not talk.pongs:
+            self._wait_for_answer("pong", timeout_s, deadline)
+        return talk.pongs[-1]
 
-    # -- what the connection needs -------------------------------------------------------------------
-
-    def _send(self, message: ControlMessage) -> bool:
-        data = encode(message)
-        return self._link is not None and self._link.send(data)
-
-    def _pump(self, timeout_s: float) -> None:
-        if self._link is None:
-            raise NotConnected("the client is closed or was never connected: call connect()")
-        if timeout_s > 0:
-            self._link.wait(timeout_s)
-        for event in self._link.events():
-            self._follow(event)
-        for data in self._link.messages():
-            self._receive(data)
-        self._retry_hello()
-
-    def _follow(self, event: int) -> None:
-        if event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
-            self._is_linked = True
-            self._heard_s = time.monotonic()
-            self._greet()
-        elif event in (zmq.EVENT_DISCONNECTED, zmq.EVENT_CONNECT_RETRIED):
-            self._is_linked = False
-            self._welcome = None
-
-    def _greet(self) -> None:
-        self._welcome = None
-        self._refusal = None
-        self._send(self._hello)
-
-    def _retry_hello(self) -> None:
-        is_passing = self._refusal is not None and self._refusal.code == SERVER_BUSY
-        if is_passing and self._is_linked and time.monotonic() > self._retry_s:
-            self._greet()
-
-    def _receive(self, data: bytes) -> None:
-        self._heard_s = time.monotonic()
-        try:
-            if data[:1] == bytes([media.KIND_AUDIO]):
-                self._keep(media.parse_audio(data))
-            else:
-                self._handle(decode(data))
-        except UnknownKind:
-            self._count("unknown_kind")
-        except ProtocolError as error:
-            self._count(error.code)
-
-    def _keep(self, message: AudioMessage) -> None:
-        if self._welcome is None or message.header.session != self._welcome.session:
-            return
-        if len(self._hops) >= KEPT_HOPS:
-            self._hops.popleft()
-            self.hops_lost += 1
-        self._hops.append(AudioHop.of(message))
-
-    def _handle(self, message: ControlMessage) -> None:
-        if isinstance(message, Welcome):
-            self._welcome = message
-            self._hops.clear()
-            self._step = 0
-            self.sessions += 1
-        elif isinstance(message, Status):
-            self._status = message
-        elif isinstance(message, Pong):
-            now = time.monotonic_ns()
-            self._pongs.append(ClockReading(message.offset_ns(now), message.delay_ns(now)))
-        elif isinstance(message, Error):
-            self._hear_error(message)
-        elif isinstance(message, Bye):
-            self._welcome = None
-            self._refusal = Error(
-                "unknown_session", "an open session", message.reason, "connect again", fatal=True
-            )
-
-    def _hear_error(self, error: Error) -> None:
-        self._count(error.code)
-        self.last_error = error
-        if error.code == UNKNOWN_SESSION and self._welcome is not None:
-            self._greet()
-        elif error.fatal:
-            self._welcome = None
-            self._refusal = error
-            self._retry_s = time.monotonic() + RETRY_BUSY_S
-        elif error.seq:
-            self._rejected_s = time.monotonic()
-
-    def _count(self, code: str) -> None:
-        self.errors[code] = self.errors.get(code, 0) + 1
+    def _wait_for_answer(self, what: str, timeout_s: float, deadline: float) -> None:
+        if time.monotonic() > deadline:
+            raise SilentPeer(f"no {what} within {timeout_s:g} s from {self.endpoint}")
+        self._pumped(0.05).open_session()
 
 
 def _refused(error: Error) -> RefusedError:
@@ -506,7 +359,7 @@ def _refused(error: Error) -> RefusedError:
 def _checked_shape(rgb: npt.NDArray[np.uint8]) -> tuple[int, int, int]:
     if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] not in (3, 4):
         raise ProtocolError(
-            "bad_size",
+            BAD_SIZE,
             "uint8 (height, width, 3 or 4)",
             f"{rgb.dtype} {tuple(rgb.shape)}",
             "convert the picture, for example with (x * 255).astype(np.uint8)",

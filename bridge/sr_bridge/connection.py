@@ -95,7 +95,7 @@ def read(path: Path | None = None) -> ConnectionInfo:
             f"no connection file at {place}: start the runtime with 'sr-runtime serve', "
             "or give endpoint and token"
         ) from None
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise ConnectionFileError(
             f"cannot use {place}: {error}; restart the runtime, which writes it anew"
         ) from None

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 DRIFT = 100e-6
 """The minimum rises this fast, so that clocks may drift apart by 100 ppm."""
+JUMP_NS = 2e9
+"""A frame that seems older than this means that the sender's clock was set back."""
 
 
 class CaptureClock:
@@ -29,6 +31,7 @@ class CaptureClock:
         offset_ns = float(received_ns - captured_ns)
         if self._offset_ns is not None:
             allowed_ns = self._offset_ns + (received_ns - self._then_ns) * DRIFT
-            offset_ns = min(offset_ns, allowed_ns)
+            is_restarted = offset_ns - allowed_ns > JUMP_NS
+            offset_ns = offset_ns if is_restarted else min(offset_ns, allowed_ns)
         self._offset_ns, self._then_ns = offset_ns, received_ns
         return min(received_ns, captured_ns + round(offset_ns))

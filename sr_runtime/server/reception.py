@@ -118,9 +118,9 @@ class Reception:
         message = parse_frame(data)
         record = self._owner(message.header.session, peer)
         record.heard_s = now_ns / 1e9
-        self._check_rate(record, len(data), now_ns)
         frame = ReceivedFrame(message, now_ns)
         if record.hello.mode == LIVE:
+            self._check_rate(record, len(data), now_ns)
             record.slot.append(frame)
         else:
             self._check_window(record)
