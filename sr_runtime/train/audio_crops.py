@@ -60,12 +60,14 @@ class AudioCrops:
         """Return ``count`` augmented crops, float32 (count, 2, crop_hops · 1600), −1..1."""
         if not len(self._loudness):
             raise TrainingError(
-                f"no {self.split} clips of {self.crop_hops} hops or more in {self.store.root}; record some with "
+                f"no {self.split} clips of {self.crop_hops} hops or more in {self.store.root}; record with "
                 f"sr-runtime record --out {self.store.root}"
             )
         loud = np.searchsorted(np.cumsum(self._loudness), rng.random(count) * self._loudness.sum())
         anywhere = rng.integers(0, len(self._loudness), count)
-        chosen = np.where(rng.random(count) < self.quiet_share, anywhere, loud).clip(max=len(self._starts) - 1)
+        chosen = np.where(rng.random(count) < self.quiet_share, anywhere, loud).clip(
+            max=len(self._starts) - 1
+        )
         return torch.stack([self._augmented(int(i), rng) for i in chosen])
 
     def fixed(self, count: int) -> Tensor:

@@ -110,9 +110,7 @@ class ConsistencyPass(nn.Module):
         clean = latents.flatten(0, 1).float().repeat(draws, 1)
         later = sample_sigma((len(clean),), mapping.p_mean, mapping.p_std, clean.device)
         earlier = ect_earlier_time(later, stage_at(progress, mapping), mapping)
-        return consistency_loss(
-            self.generator, z, clean, (later, earlier), torch.randn_like(clean), mapping
-        )
+        return consistency_loss(self.generator, z, clean, (later, earlier), torch.randn_like(clean), mapping)
 
 
 class ConsistencyStage(GeneratorStage):
@@ -170,10 +168,10 @@ def train_stage2(
         raise TrainingError(f"{init} holds no network; train stage 1 first and name its run with --init")
     run = RunFolder(out)
     torch.manual_seed(settings.seed)
-    generator = build_generator(
-        preset(settings.preset), init, settings.history_noise, settings.head_dropout
+    generator = build_generator(preset(settings.preset), init, settings.history_noise, settings.head_dropout)
+    caches = Caches(
+        ClipStore(data), vae, generator.config, backbone_weights, fill_report, settings.cached_only
     )
-    caches = Caches(ClipStore(data), vae, generator.config, backbone_weights, fill_report)
     stage = ConsistencyStage(caches, settings, generator)
     run.write_config(
         {
@@ -183,5 +181,3 @@ def train_stage2(
         }
     )
     return TrainingLoop(stage, run, settings, report, stop_after).train()
-
-

@@ -1,7 +1,7 @@
 """Stage 1: train the generator by diffusion, teacher-forced (SoundReactor, Algorithm 1).
 
-Called by ``sr-runtime train stage1``. One causal pass over a clip gives every hop's condition z_i; each token is
-then denoised at ``noise_draws`` noise levels of its own by the small head.
+Called by ``sr-runtime train stage1``. One causal pass over a clip gives every hop's condition z_i; each token
+is then denoised at ``noise_draws`` noise levels of its own by the small head.
 """
 
 from __future__ import annotations
@@ -120,7 +120,9 @@ def train_stage1(
     run = RunFolder(out)
     torch.manual_seed(settings.seed)
     generator = build_generator(config or preset(settings.preset), init, settings.history_noise)
-    caches = Caches(ClipStore(data), vae, generator.config, backbone_weights, fill_report)
+    caches = Caches(
+        ClipStore(data), vae, generator.config, backbone_weights, fill_report, settings.cached_only
+    )
     stage = DiffusionStage(caches, settings, generator)
     run.write_config(
         {

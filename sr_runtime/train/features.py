@@ -66,15 +66,19 @@ class FeatureCache:
 
     def fill(self, clips: list[Clip], report: Callable[[int, int], None] | None = None) -> None:
         """Compute what is missing; ``report`` is told how many clips of how many are done."""
-        if all(self._path(clip).exists() for clip in clips):
+        if all(self.has(clip) for clip in clips):
             return
         session = self._session()
         projection = self._projection(session)
         for index, clip in enumerate(clips):
-            if not self._path(clip).exists():
+            if not self.has(clip):
                 self._compute(clip, session, projection)
             if report:
                 report(index + 1, len(clips))
+
+    def has(self, clip: Clip) -> bool:
+        """Return whether a clip's features are there."""
+        return self._path(clip).exists()
 
     def read(self, clip: Clip) -> Half:
         """Return a clip's grids, float16 (hops, channels, h, w), mapped from disk rather than loaded."""
@@ -117,7 +121,9 @@ class FeatureCache:
         """Return raw grid tokens (N, channels) of random training pictures."""
         clips = self.store.clips("train")
         if not clips:
-            raise TrainingError(f"{self.store.root} has no training clips to fit the PCA on; record some first")
+            raise TrainingError(
+                f"{self.store.root} has no training clips to fit the PCA on; record some first"
+            )
         rng = np.random.default_rng(0)
         pictures = [
             self._fit_size(clip.frame(int(rng.integers(clip.hops))))
@@ -129,9 +135,7 @@ class FeatureCache:
     def _fit_size(self, picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
         return stretch(picture, self.config.width, self.config.height)
 
-    def _compute(
-        self, clip: Clip, session: onnxruntime.InferenceSession, projection: PCAProjection
-    ) -> None:
+    def _compute(self, clip: Clip, session: onnxruntime.InferenceSession, projection: PCAProjection) -> None:
         parts = []
         for pictures in _batches([self._fit_size(picture) for picture in clip.frames()]):
             grids = torch.from_numpy(run_backbone(session, np.stack(pictures)))

@@ -47,6 +47,7 @@ class Caches:
         config: the generator's configuration (its vision part decides the features).
         backbone_weights: for backbones whose weights come with no package.
         report: told about the work.
+        cached_only: leave out clips without features instead of computing them.
     """
 
     def __init__(
@@ -56,11 +57,15 @@ class Caches:
         config: ModelConfig,
         backbone_weights: Path | None = None,
         report: FillReport | None = None,
+        cached_only: bool = False,
     ) -> None:
         self.store, self.vae = store, vae
         self.features = FeatureCache(store, config.vision, backbone_weights, torch.get_num_threads())
         self.latents = LatentCache(store, vae)
-        self.train, self.validation = store.clips("train"), store.clips("validation")
+        self.train, self.validation = (
+            [clip for clip in store.clips(split) if not cached_only or self.features.has(clip)]
+            for split in ("train", "validation")
+        )
         if not self.train:
             raise TrainingError(f"{store.root} has no training clips; record some with sr-runtime record")
         for name, cache in (("latents", self.latents), ("features", self.features)):
@@ -158,7 +163,9 @@ class GeneratorStage(ABC):
         self.average.load_state_dict(state["average"])
         known = {clip.clip_id: clip for clip in self.caches.train}
         if missing := [c for c in state["clip_ids"] if c not in known]:
-            raise TrainingError(f"{self.caches.store.root} lacks clips that the run was trained on: {missing[:3]}")
+            raise TrainingError(
+                f"{self.caches.store.root} lacks clips that the run was trained on: {missing[:3]}"
+            )
         self.windows = self._sampler([known[c] for c in state["clip_ids"]])
 
     def save_network(self, run: RunFolder) -> None:

@@ -97,8 +97,8 @@ class LatentCache:
 
     def __init__(self, store: ClipStore, network: Path) -> None:
         self.store = store
-        self.vae = load_vae(network)
         self.folder = store.root / "latents" / network_key(network)
+        self.vae = load_vae(network)
         self.folder.mkdir(parents=True, exist_ok=True)
 
     def fill(self, clips: list[Clip], report: Callable[[int, int], None] | None = None) -> None:

@@ -48,6 +48,22 @@ class StftLoss:
     convergence: Tensor
 
 
+@dataclass(frozen=True)
+class LossWeights:
+    """How much each kind of spectral error counts.
+
+    Attributes:
+        log_magnitude: of the log-magnitude error.
+        convergence: of spectral convergence. It is smallest for noise that is too quiet (−2 dB at least),
+            since a bin whose phase cannot be predicted is cheapest near zero.
+        a_weighted: whether magnitudes are A-weighted (−19 dB at 100 Hz: the bass hardly counts).
+    """
+
+    log_magnitude: float = 1.0
+    convergence: float = 1.0
+    a_weighted: bool = True
+
+
 @lru_cache(maxsize=32)
 def a_weighting(fft_size: int) -> Tensor:
     """Return the A-weighting gain of every bin, float32 (fft_size // 2 + 1), at most 1.2 (IEC 61672)."""
@@ -90,26 +106,29 @@ def spectra(wave: Tensor, fft_size: int, weighted: bool = True, hop: int | None 
 
 
 def _scale_terms(
-    estimate: Tensor, target: Tensor, fft_size: int, weighted: bool, overlap: int
-) -> tuple[Tensor, Tensor]:
-    """Return the log-magnitude and convergence errors of one FFT size, each (4,)."""
+    estimate: Tensor, target: Tensor, fft_size: int, weights: LossWeights, overlap: int
+) -> Tensor:
+    """Return log-magnitude and convergence errors of one FFT size, (2, 4)."""
     hop = fft_size // overlap
-    estimated = spectra(estimate, fft_size, weighted, hop)
+    estimated = spectra(estimate, fft_size, weights.a_weighted, hop)
     with torch.no_grad():
-        wanted = spectra(target, fft_size, weighted, hop)
+        wanted = spectra(target, fft_size, weights.a_weighted, hop)
         least = SILENCE_RMS * math.sqrt(wanted.shape[2] * wanted.shape[3])
         scale = wanted.square().sum((2, 3)).sqrt().clamp_min(least)
         wanted_log = (wanted + LOG_FLOOR).log()
     log_error = ((estimated + LOG_FLOOR).log() - wanted_log).abs().mean((1, 2, 3))
-    convergence = ((estimated - wanted).square().sum((2, 3)) + 1e-12).sqrt() / scale
-    return log_error, convergence.mean(1)
+    convergence = (((estimated - wanted).square().sum((2, 3)) + 1e-12).sqrt() / scale).mean(1)
+    return torch.stack((log_error, convergence))
+
+
+PUBLISHED = LossWeights()
 
 
 def stft_loss(
     estimate: Tensor,
     target: Tensor,
     fft_sizes: tuple[int, ...] = FFT_SIZES,
-    weighted: bool = True,
+    weights: LossWeights = PUBLISHED,
     overlap: int = 4,
 ) -> StftLoss:
     """Compare two stereo waveforms over several FFT sizes.
@@ -118,16 +137,50 @@ def stft_loss(
         estimate: float32 (B, 2, S); receives the gradient.
         target: float32 (B, 2, S).
         fft_sizes: which sizes to use; a few random ones per step are an unbiased estimate of all.
-        weighted: whether magnitudes are A-weighted.
+        weights: of the kinds of error.
         overlap: windows that cover a sample. 2 costs half of 4; training can take it when it shifts the
             sound at random from step to step.
     """
-    terms = [_scale_terms(estimate, target, n, weighted, overlap) for n in fft_sizes]
-    logs, convergences = zip(*terms, strict=True)
-    log_error, convergence = torch.stack(logs).mean(0), torch.stack(convergences).mean(0)
-    each = log_error + convergence
+    parts = [_scale_terms(estimate, target, size, weights, overlap) for size in fft_sizes]
+    terms = torch.stack(parts).mean(0)
+    each = weights.log_magnitude * terms[0] + weights.convergence * terms[1]
     total = LEFT_RIGHT_WEIGHT * (each[0] + each[1]) + SUM_DIFFERENCE_WEIGHT * 0.5 * (each[2] + each[3])
-    return StftLoss(total, log_error.mean(), convergence.mean())
+    return StftLoss(total, *terms.mean(1))
+
+
+@lru_cache(maxsize=8)
+def mel_bands(fft_size: int, bands: int) -> Tensor:
+    """Return triangular mel bands up to 24 kHz that average power, float32 (fft_size // 2 + 1, bands)."""
+    bins = torch.linspace(0, SAMPLE_RATE / 2, fft_size // 2 + 1)
+    mel = 2595.0 * torch.log10(1.0 + bins / 700.0)
+    place = mel / mel[-1] * (bands - 1)
+    weights = (1.0 - (place.unsqueeze(1) - torch.arange(bands)).abs()).clamp_min(0.0)
+    return weights / weights.sum(0).clamp_min(1e-6)
+
+
+def band_level_loss(estimate: Tensor, target: Tensor, overlap: int = 2) -> Tensor:
+    """Compare levels in mel bands, natural logs: what noise of another phase still has in common.
+
+    A spectrum compared bin by bin rewards noise that is too quiet (its bins and the target's fluctuate
+    independently); band levels do not, and they leave no frequency out.
+
+    Args:
+        estimate: float32 (B, 2, S); receives the gradient.
+        target: float32 (B, 2, S).
+        overlap: see :func:`stft_loss`.
+
+    Returns:
+        Mean absolute difference over left, right, sum and difference, three resolutions, a scalar.
+    """
+    errors = []
+    for fft_size, bands in ((2048, 64), (512, 32), (128, 12)):
+        matrix = mel_bands(fft_size, bands)
+        levels = [
+            0.5 * (spectra(wave, fft_size, False, fft_size // overlap).square() @ matrix + LOG_FLOOR**2).log()
+            for wave in (estimate, target)
+        ]
+        errors.append((levels[0] - levels[1]).abs().mean())
+    return torch.stack(errors).mean()
 
 
 def kl_divergence(mean: Tensor, logvar: Tensor) -> Tensor:

@@ -14,11 +14,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sr_runtime.model.attention import MASKED
 from sr_runtime.model.difference import sequence_differences
 from sr_runtime.model.edm import consistency_sample, heun_sample
 from sr_runtime.model.generator import Generator, guide
 from sr_runtime.model.rope import rotary_angles
-from sr_runtime.model.attention import MASKED
 from sr_runtime.train.ema import evaluating
 from sr_runtime.train.run_folder import RunFolder
 from sr_runtime.train.samples import write_wave

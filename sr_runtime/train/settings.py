@@ -83,6 +83,11 @@ class VaeSettings(RunSettings, frozen=True, kw_only=True):
         matching_weight: of feature matching.
         discriminator_filters: width of the discriminator.
         waveform_weight: of a plain L1 distance of the waveforms (0 in the published recipe).
+        log_weight: of the log-magnitude error.
+        convergence_weight: of spectral convergence.
+        band_weight: of levels in mel bands (0 in the published recipe).
+        a_weighted: whether the loss hears with A-weighting.
+        decoder_only: whether the encoder is frozen, so that latents made with it stay valid.
     """
 
     crop_hops: int = 30
@@ -95,6 +100,11 @@ class VaeSettings(RunSettings, frozen=True, kw_only=True):
     matching_weight: float = 1.0
     discriminator_filters: int = 16
     waveform_weight: float = 0.0
+    log_weight: float = 1.0
+    convergence_weight: float = 1.0
+    band_weight: float = 1.0
+    a_weighted: bool = True
+    decoder_only: bool = False
 
 
 class DiffusionSettings(RunSettings, frozen=True, kw_only=True):
@@ -109,6 +119,7 @@ class DiffusionSettings(RunSettings, frozen=True, kw_only=True):
         source_share: share of crops whose frames are held and dropped as a 15–144 frames/s source would.
         history_noise: largest share of noise mixed into the audio history; 0 = off.
         quiet_share: share of crops drawn without regard to loudness.
+        cached_only: whether to leave out clips whose features are not computed yet, rather than wait.
     """
 
     crop_hops: int = 240
@@ -119,6 +130,7 @@ class DiffusionSettings(RunSettings, frozen=True, kw_only=True):
     source_share: float = 0.5
     history_noise: float = 0.0
     quiet_share: float = 0.4
+    cached_only: bool = False
 
 
 class ConsistencySettings(DiffusionSettings, frozen=True, kw_only=True):

@@ -1,8 +1,8 @@
 """Which recorded picture a hop sees when the source is no 30 frames/s recorder but a real game.
 
-Used by :mod:`sr_runtime.train.windows`. Live, a hop takes the newest frame that has come; slower sources make it
-see one twice (difference 0), faster ones make frames go unseen. Training shows the model both, with the jitter
-of real frame times.
+Used by :mod:`sr_runtime.train.windows`. Live, a hop takes the newest frame that has come; slower sources make
+it see one twice (difference 0), faster ones make frames go unseen. Training shows the model both, with the
+jitter of real frame times.
 
     hop end (k+1)/30      |        |        |        |        |
     source at 20/s        s0          s1           s2          s3

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from sr_runtime.data.store import ClipStore
+from sr_runtime.errors import TrainingError
 from sr_runtime.model.checkpoint import load_vae, save_network
 from sr_runtime.model.presets import ModelConfig, config_to_dict, preset
 from sr_runtime.model.vae import VAE, build_vae
@@ -27,8 +28,8 @@ from sr_runtime.train.discriminator import (
     feature_matching_loss,
 )
 from sr_runtime.train.ema import WeightAverage, evaluating
-from sr_runtime.train.losses import FFT_SIZES, kl_divergence, stft_loss
 from sr_runtime.train.loop import Metrics, Reporter, TrainingLoop
+from sr_runtime.train.losses import FFT_SIZES, LossWeights, band_level_loss, kl_divergence, stft_loss
 from sr_runtime.train.optimiser import build_optimiser, set_rate
 from sr_runtime.train.run_folder import RunFolder
 from sr_runtime.train.schedule import ema_decay, learning_rate
@@ -55,10 +56,13 @@ class VaeStage:
     ) -> None:
         torch.manual_seed(settings.seed)
         self.settings, self.config = settings, config
+        self.loss_weights = LossWeights(settings.log_weight, settings.convergence_weight, settings.a_weighted)
         self.fabric = lightning_fabric.Fabric(
             accelerator=settings.accelerator, devices=1, precision=settings.precision
         )
         vae = load_vae(init).train() if init else build_vae(config.vae)
+        if settings.decoder_only:
+            freeze_encoder(vae)
         self.average = WeightAverage(vae)
         optimiser = build_optimiser(vae, settings.learning_rate, settings.weight_decay, (0.8, 0.99))
         self.vae: VAE = vae
@@ -96,15 +100,18 @@ class VaeStage:
         self, made: Tensor, wave: Tensor, mean: Tensor, logvar: Tensor, sizes: tuple[int, ...]
     ) -> tuple[Tensor, Metrics]:
         shift = int(torch.randint(0, 1024, ()))  # windows overlap by half only: move them about
-        stft = stft_loss(made[..., shift:], wave[..., shift:], sizes, overlap=2)
+        stft = stft_loss(made[..., shift:], wave[..., shift:], sizes, self.loss_weights, overlap=2)
         kl = kl_divergence(mean, logvar)
         loss = stft.total + self.settings.kl_weight * kl
+        levels = band_level_loss(made[..., shift:], wave[..., shift:])
+        loss = loss + self.settings.band_weight * levels
         if self.settings.waveform_weight:
             loss = loss + self.settings.waveform_weight * (made - wave).abs().mean()
         return loss, {
             "stft": stft.total.item(),
             "log_magnitude": stft.log_magnitude.item(),
             "convergence": stft.convergence.item(),
+            "band_level": levels.item(),
             "kl": kl.item(),
         }
 
@@ -177,13 +184,27 @@ class VaeStage:
         from sr_runtime.train.samples import write_pairs
 
         vae = self.average.module
-        latent_statistics(vae, self.crops.store, limit_hops=30 * 60 * 20)  # type: ignore[arg-type]
+        if not self.settings.decoder_only:
+            latent_statistics(vae, self.crops.store, limit_hops=30 * 60 * 20)  # type: ignore[arg-type]
         self.save_network(run)
         plot_run(run)
         source = self.held if self.held.clip_ids else self.crops
         wave = source.fixed(6)
         with evaluating(vae):
             write_pairs(run, wave, vae.decode(vae.encode(wave)[0]))  # type: ignore[operator]
+
+
+def freeze_encoder(vae: VAE) -> None:
+    """Exclude everything but the decoder from training.
+
+    Raises:
+        TrainingError: when the autoencoder has no part called ``decoder``.
+    """
+    decoder = getattr(vae, "decoder", None)
+    if decoder is None:
+        raise TrainingError(f"train.decoder_only: {type(vae).__name__} has no separate decoder")
+    vae.requires_grad_(False)
+    decoder.requires_grad_(True)
 
 
 class AutoencoderPass(torch.nn.Module):
@@ -219,6 +240,7 @@ def reconstruction_metrics(made: Tensor, wave: Tensor) -> Metrics:
         "stft": stft.total.item(),
         "log_magnitude": stft.log_magnitude.item(),
         "convergence": stft.convergence.item(),
+        "band_level": band_level_loss(made, wave).item(),
         "level_db": (levels[0] - levels[1]).mean().item(),
         "level_error_db": (levels[0] - levels[1]).abs().mean().item(),
         "stereo_error_db": (sides[0] - sides[1]).abs().mean().item(),

@@ -1,7 +1,7 @@
 """Crops of picture features with the latents of their sound: what both generator stages learn from.
 
-Used by :mod:`sr_runtime.train.diffusion` and :mod:`sr_runtime.train.consistency`. Features stay on disk and are
-mapped; latents (8 MB an hour) are in memory.
+Used by :mod:`sr_runtime.train.diffusion` and :mod:`sr_runtime.train.consistency`. Features stay on disk and
+are mapped; latents (8 MB an hour) are in memory.
 """
 
 from __future__ import annotations
@@ -57,8 +57,8 @@ class WindowSampler:
         self.clips = [clip for clip in clips if clip.hops >= crop_hops]
         if not self.clips:
             raise TrainingError(
-                f"none of {len(clips)} clips has {crop_hops} hops ({crop_hops / 30:.1f} s); record longer clips "
-                f"or give --set crop_hops=<fewer>"
+                f"none of {len(clips)} clips has {crop_hops} hops ({crop_hops / 30:.1f} s); record longer "
+                f"clips or give --set crop_hops=<fewer>"
             )
         self.features = [features.read(clip) for clip in self.clips]
         self.latents = [latents.read(clip) for clip in self.clips]

@@ -1,0 +1,152 @@
+"""All three stages on a store of two clips: they learn, they go on exactly where they stopped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from sr_runtime.data.store import ClipStore
+from sr_runtime.errors import TrainingError
+from sr_runtime.model.checkpoint import load_config, load_generator, load_vae, load_weights
+from sr_runtime.train.consistency import train_stage2
+from sr_runtime.train.diffusion import train_stage1
+from sr_runtime.train.run_folder import RunFolder
+from sr_runtime.train.settings import ConsistencySettings, DiffusionSettings, VaeSettings
+from sr_runtime.train.vae import train_vae
+from tests.training_material import TINY, make_features, make_store, make_vae
+
+QUICK = {"precision": "32-true", "batch": 2, "log_every": 1, "validations": 2, "warmup_steps": 2}
+pytestmark = pytest.mark.filterwarnings("ignore:.*pkg_resources.*")
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory) -> ClipStore:
+    torch.set_num_threads(1)
+    store = make_store(tmp_path_factory.mktemp("store"))
+    make_features(store)
+    return store
+
+
+@pytest.fixture(scope="module")
+def vae(store, tmp_path_factory) -> Path:
+    torch.manual_seed(0)
+    return make_vae(tmp_path_factory.mktemp("vae"))
+
+
+def vae_settings(**more) -> VaeSettings:
+    return VaeSettings(**{**QUICK, "steps": 6, "crop_hops": 4, "ffts_per_step": 2, **more})
+
+
+def stage1_settings(**more) -> DiffusionSettings:
+    return DiffusionSettings(**{**QUICK, "steps": 6, "crop_hops": 12, "noise_draws": 2, **more})
+
+
+def stage2_settings(**more) -> ConsistencySettings:
+    return ConsistencySettings(**{**QUICK, "steps": 4, "crop_hops": 12, "noise_draws": 2, **more})
+
+
+def losses(out: Path, kind: str = "train") -> list[float]:
+    return [line["loss"] for line in RunFolder(out).lines(kind)]
+
+
+def assert_same_weights(one: Path, other: Path) -> None:
+    first, second = load_weights(one), load_weights(other)
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_autoencoder_learns_a_tone(store, tmp_path):
+    settings = vae_settings(steps=40, learning_rate=3e-3, batch=4, crop_hops=6)
+    assert train_vae(store.root, tmp_path, settings, config=TINY)
+    seen = losses(tmp_path)
+    assert sum(seen[-5:]) < 0.8 * sum(seen[:5])
+
+
+def test_finished_autoencoder_leaves_network_curves_and_sound(store, tmp_path):
+    assert train_vae(store.root, tmp_path, vae_settings(steps=2), config=TINY)
+    network = load_vae(tmp_path / "network")
+    assert load_config(tmp_path / "network") == TINY
+    assert not torch.equal(network.latent_std, torch.full_like(network.latent_std, 0.5))
+    assert (tmp_path / "plots" / "stft.png").exists()
+    assert (tmp_path / "samples" / "sample0_made.wav").exists()
+    assert RunFolder(tmp_path).read_config()["settings"]["steps"] == 2
+
+
+def test_interrupted_autoencoder_run_goes_on_exactly(store, tmp_path):
+    settings = vae_settings(adversarial_from=0.5, adversarial_every=1, discriminator_filters=2)
+    train_vae(store.root, tmp_path / "whole", settings, config=TINY)
+    assert not train_vae(store.root, tmp_path / "cut", settings, config=TINY, stop_after=4)
+    assert train_vae(store.root, tmp_path / "cut", settings, config=TINY)
+    assert_same_weights(tmp_path / "whole/network", tmp_path / "cut/network")
+    assert losses(tmp_path / "whole") == losses(tmp_path / "cut")
+
+
+def test_decoder_alone_can_be_tuned_so_that_latents_stay_valid(store, vae, tmp_path):
+    settings = vae_settings(steps=3, decoder_only=True, learning_rate=1e-2)
+    train_vae(store.root, tmp_path, settings, init=vae, config=TINY)
+    before, after = load_weights(vae), load_weights(tmp_path / "network")
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    assert changed
+    assert all(name.startswith("decoder.") for name in changed)
+
+
+def test_generator_learns(store, vae, tmp_path):
+    settings = stage1_settings(steps=40, learning_rate=1e-2, batch=4)
+    assert train_stage1(store.root, tmp_path, vae, settings, config=TINY)
+    seen = losses(tmp_path)
+    assert sum(seen[-8:]) < 0.97 * sum(seen[:8])
+
+
+def test_interrupted_generator_run_goes_on_exactly(store, vae, tmp_path):
+    settings = stage1_settings(history_noise=0.2)
+    train_stage1(store.root, tmp_path / "whole", vae, settings, config=TINY)
+    assert not train_stage1(store.root, tmp_path / "cut", vae, settings, config=TINY, stop_after=2)
+    assert train_stage1(store.root, tmp_path / "cut", vae, settings, config=TINY)
+    assert_same_weights(tmp_path / "whole/network", tmp_path / "cut/network")
+    assert losses(tmp_path / "whole") == losses(tmp_path / "cut")
+    assert losses(tmp_path / "whole", "validation") == losses(tmp_path / "cut", "validation")
+
+
+def test_both_generator_stages_follow_one_another(store, vae, tmp_path):
+    assert train_stage1(store.root, tmp_path / "one", vae, stage1_settings(steps=2), config=TINY)
+    network = tmp_path / "one" / "network"
+    assert train_stage2(store.root, tmp_path / "two", vae, stage2_settings(), init=network)
+    generator = load_generator(tmp_path / "two" / "network")
+    assert generator.config.head.dropout == 0.2
+    assert (tmp_path / "two" / "samples" / "nfe1_0_made.wav").exists()
+    validation = list(RunFolder(tmp_path / "two").lines("validation"))
+    assert {"loss", "loss_without_video"} <= validation[-1].keys()
+
+
+def test_second_stage_without_a_first_one_is_refused(store, vae, tmp_path):
+    with pytest.raises(TrainingError, match="train stage 1 first"):
+        train_stage2(store.root, tmp_path / "two", vae, stage2_settings(), init=tmp_path / "nothing")
+
+
+def test_autoencoder_that_was_never_trained_is_named(store, tmp_path):
+    with pytest.raises(TrainingError, match=r"weights\.safetensors is missing"):
+        train_stage1(store.root, tmp_path / "one", tmp_path, stage1_settings(), config=TINY)
+
+
+def test_empty_store_says_how_to_record(tmp_path):
+    with pytest.raises(TrainingError, match="sr-runtime record"):
+        train_vae(tmp_path / "store", tmp_path / "run", vae_settings(), config=TINY)
+
+
+def test_clips_shorter_than_a_crop_are_refused(store, vae, tmp_path):
+    with pytest.raises(TrainingError, match="has 240 hops"):
+        train_stage1(store.root, tmp_path, vae, stage1_settings(crop_hops=240), config=TINY)
+
+
+def test_run_whose_clips_are_gone_does_not_go_on_silently(store, vae, tmp_path):
+    train_stage1(store.root, tmp_path, vae, stage1_settings(), config=TINY, stop_after=1)
+    other = make_store(tmp_path / "other")
+    for clip in list(other):
+        clip.path.rename(clip.path.with_name(clip.clip_id + "x"))
+        text = clip.path.with_name(clip.clip_id + "x") / "clip.json"
+        text.write_text(text.read_text().replace(clip.clip_id, clip.clip_id + "x"))
+    make_features(other)
+    with pytest.raises(TrainingError, match="lacks clips"):
+        train_stage1(other.root, tmp_path, vae, stage1_settings(), config=TINY)
