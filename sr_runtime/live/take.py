@@ -26,6 +26,9 @@ _NS_PER_S = 1_000_000_000
 # The last hops are still being computed when the last frame has been sent.
 _TAIL_S = 0.5
 
+_MOVED_HOPS = 3
+_FIRST_HOPS = 30
+
 # Status is asked for this often: each answer covers the runtime's last seconds.
 _STATUS_EVERY = 60
 
@@ -61,19 +64,31 @@ class LiveTake:
         """Return float32 (1600 · frames, 2): the sound on the frames' own time line.
 
         Frame i (0-based) is heard in samples [1600 i, 1600 i + 1600) as in a file. The runtime's hop clock
-        runs freely against the source's, so one offset places all hops: the median of hop − frame. Skipped
-        hops stay silent.
+        runs freely against the source's, so an offset places the hops; skipped ones stay silent. It stays
+        the same until a new frame comes 100 ms off its place: then the source has fallen behind (a game on
+        a machine that is too slow for it), and what follows moves with its pictures.
         """
         track = np.zeros((self.frames * HOP_SAMPLES, CHANNELS), np.float32)
         heard = [hop for hop in self.hops if hop.seq > 0]
-        if not heard:
-            return track
-        offset = round(float(np.median([hop.hop - (hop.seq - 1) for hop in heard])))
+        offset = _first_offset(heard)
+        newest = 0
         for hop in heard:
+            if hop.seq > newest and abs(_offset(hop) - offset) >= _MOVED_HOPS:
+                offset = _offset(hop)
+            newest = hop.seq
             start = (hop.hop - offset) * HOP_SAMPLES
             if 0 <= start <= len(track) - HOP_SAMPLES:
                 track[start : start + HOP_SAMPLES] = hop.audio
         return track
+
+
+def _offset(hop: AudioHop) -> int:
+    return hop.hop - (hop.seq - 1)
+
+
+def _first_offset(hops: list[AudioHop]) -> int:
+    """Return the median of the first second, which a single late frame does not move."""
+    return round(float(np.median([_offset(hop) for hop in hops[:_FIRST_HOPS]]))) if hops else 0
 
 
 def play_live(

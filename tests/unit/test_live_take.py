@@ -30,6 +30,15 @@ def test_a_repeated_frame_moves_nothing_after_it():
     assert [level_of_frame(take.sound(), k) for k in range(7)] == [0, 1, 2, 3, 4, 5, 6]
 
 
+def test_sound_follows_the_pictures_of_a_source_that_falls_behind():
+    """Ten frames in time, a stall of 20 hops, ten more frames."""
+    before = [hop(k, k + 1, level=k) for k in range(10)]
+    stalled = [hop(k, 10, level=99) for k in range(10, 30)]
+    after = [hop(k, k - 19, level=k) for k in range(30, 40)]
+    sound = LiveTake(frames=20, hops=[*before, *stalled, *after]).sound()
+    assert [level_of_frame(sound, k) for k in (0, 9, 10, 19)] == [0, 9, 30, 39]
+
+
 def test_a_skipped_hop_is_silence_in_its_place():
     take = LiveTake(frames=4, hops=[hop(k, k + 1) for k in (0, 1, 3)])
     assert [level_of_frame(take.sound(), k) for k in range(4)] == [1.0, 1.0, 0.0, 1.0]
