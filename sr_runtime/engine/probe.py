@@ -69,7 +69,8 @@ def click_wave() -> Signal:
     carrier = 0.4 * np.cos(2 * np.pi * 3000 / SAMPLE_RATE * t) + 0.6 * np.cos(
         2 * np.pi * 12000 / SAMPLE_RATE * t
     )
-    return np.asarray(CLICK_LEVEL * np.exp(-0.5 * (t / 10.0) ** 2) * carrier)
+    bell = np.where(np.abs(t) <= CLICK_SAMPLE, np.exp(-0.5 * (t / 10.0) ** 2), 0.0)
+    return np.asarray(CLICK_LEVEL * bell * carrier)
 
 
 def read_hops(audio: Samples, sample_rate: int = SAMPLE_RATE) -> list[tuple[int, int]]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -22,10 +22,18 @@ HALF_ABOVE_ELEMENTS: Final = 1024
 """Smaller initialisers (biases, norms) are not worth a Cast node."""
 
 
-def quantised(model: onnx.ModelProto) -> onnx.ModelProto:
+QUANTISE_FROM_ELEMENTS: Final = 65_536
+"""Smaller matrices stay exact: they cost neither time nor space, and first and last layers are among them."""
+
+
+def quantised(model: onnx.ModelProto, fixed: Sequence[np.ndarray] = ()) -> onnx.ModelProto:
     """Return the model with int8 weights (per channel) and dynamically quantised activations.
 
     Matrix products only: onnxruntime's dynamic int8 convolutions are slower than fp32 ones.
+
+    Args:
+        model: fp32.
+        fixed: Matrices that are no weights (Fourier bases, tables) and keep their precision.
     """
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
@@ -38,8 +46,28 @@ def quantised(model: onnx.ModelProto) -> onnx.ModelProto:
             per_channel=True,
             weight_type=QuantType.QInt8,
             op_types_to_quantize=["MatMul", "Gemm"],
+            nodes_to_exclude=_exact_products(model, fixed),
         )
         return without_traces(onnx.load(str(target)))
+
+
+def _exact_products(model: onnx.ModelProto, fixed: Sequence[np.ndarray]) -> list[str]:
+    """Return the names of the products that keep their precision."""
+    weights = {tensor.name: tensor for tensor in model.graph.initializer}
+    names = []
+    for node in model.graph.node:
+        if node.op_type not in ("MatMul", "Gemm"):
+            continue
+        matrices = [numpy_helper.to_array(weights[name]) for name in node.input[:2] if name in weights]
+        if any(_is_exact(matrix, fixed) for matrix in matrices):
+            names.append(node.name)
+    return names
+
+
+def _is_exact(matrix: np.ndarray, fixed: Sequence[np.ndarray]) -> bool:
+    if matrix.size < QUANTISE_FROM_ELEMENTS:
+        return True
+    return any(np.array_equal(matrix, other) for other in fixed)
 
 
 def halved(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -110,10 +110,14 @@ def _export_graph(name: str, graph: Graph, precision: Precision) -> tuple[onnx.M
     errors = {"fp32": relative_error(graph, model)}
     check(name, "fp32", errors["fp32"])
     if precision == "int8":
-        model = halved(quantised(model))
+        model = halved(quantised(model, _fixed_matrices(graph)))
         errors["int8"] = relative_error(graph, model)
         check(name, "int8", errors["int8"])
     return model, errors
+
+
+def _fixed_matrices(graph: Graph) -> list[np.ndarray]:
+    return [buffer.numpy() for buffer in graph.buffers() if buffer.ndim == 2 and buffer.is_floating_point()]
 
 
 def _constants(networks: Networks) -> dict[str, np.ndarray]:
