@@ -85,10 +85,11 @@ class VideoReader:
         self._path = path
         with media_errors(path, "read"):
             self.container = load_pyav().open(str(path))
-        if not self.container.streams.video:
+        moving = [stream for stream in self.container.streams.video if not _is_cover(stream)]
+        if not moving:
             self.container.close()
             raise DataError(f"{path} has no picture: it is a sound file or an empty container")
-        self.stream = self.container.streams.video[0]
+        self.stream = moving[0]
         self.stream.thread_type = "AUTO"
         self.origin_s = self._find_origin_s()
         self._read_until_s = 0.0
@@ -177,3 +178,8 @@ class VideoReader:
                 f"{self._path} is truncated: it announces {announced / 1e6:.1f} s and ends after "
                 f"{self._read_until_s:.1f} s; copy or download it again"
             )
+
+
+def _is_cover(stream: Any) -> bool:
+    """Tell whether this is the one picture of a music file's cover."""
+    return bool(stream.disposition & load_pyav().stream.Disposition.attached_pic)

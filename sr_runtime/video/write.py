@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from sr_runtime.errors import DataError
+from sr_runtime.picture import stretch
 from sr_runtime.types import HOP_HZ, SAMPLE_RATE, Audio, Frame
 from sr_runtime.video.copied_track import CopiedTrack
 from sr_runtime.video.pyav import load_pyav, media_errors
@@ -109,6 +110,8 @@ class MovieWriter:
         if self._picture is None:
             self._picture = self._add_picture_stream(frame.shape[1] // 2 * 2, frame.shape[0] // 2 * 2)
         context = self._picture.codec_context
+        if (frame.shape[1] // 2 * 2, frame.shape[0] // 2 * 2) != (context.width, context.height):
+            frame = stretch(frame, context.width, context.height)  # the source changed its size midway
         pixels = np.ascontiguousarray(frame[: context.height, : context.width])
         native = load_pyav().VideoFrame.from_ndarray(pixels, format="rgb24")
         native.pts = round(time_s * HOP_HZ * 1000)

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import soundfile
 
 from sr_runtime.live.runtime import RuntimeProcess
 from sr_runtime.video.read import VideoReader
@@ -71,18 +70,6 @@ def test_any_window_grabs_a_real_screen(tmp_path, runtime):
     sent, heard = int(said.split()[0]), int(said.split("sent, ")[1].split()[0])
     assert sent > 30, said
     assert heard > 20, said
-
-
-def test_lockstep_env_returns_exactly_its_sound_and_the_same_again(tmp_path, runtime):
-    outputs = [tmp_path / "first.wav", tmp_path / "second.wav"]
-    for output in outputs:
-        run_example(
-            "lockstep_env.py",
-            *("--steps", "21", "--seed", "3", "--out", output),
-            SR_CONNECTION_FILE=str(runtime.connection_file),
-        )
-    assert soundfile.info(outputs[0]).frames == 21 * 2400
-    assert outputs[0].read_bytes() == outputs[1].read_bytes()
 
 
 def start_display(folder: Path) -> tuple[int, subprocess.Popen[bytes]]:

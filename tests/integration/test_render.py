@@ -18,6 +18,7 @@ from sr_runtime.engine.session import Engine
 from sr_runtime.errors import ConfigError, DataError
 from sr_runtime.render import render_video
 from sr_runtime.video.read import VideoReader
+from sr_runtime.video.write import MovieWriter
 from tests.integration.movies import make_movie
 
 
@@ -155,6 +156,28 @@ def test_a_sound_file_is_refused_as_having_no_picture(tmp_path, engine):
     soundfile.write(path, np.zeros((4800, 2)), 48000)
     with pytest.raises(DataError, match="no picture"):
         render_video(path, tmp_path / "out.mp4", engine.open_session())
+
+
+def test_a_music_file_with_a_cover_is_refused_as_having_no_picture(tmp_path, engine):
+    path = tmp_path / "song.mp4"
+    with av.open(str(path), "w") as container:
+        cover = container.add_stream("mjpeg", rate=1)
+        cover.width, cover.height, cover.pix_fmt = 64, 64, "yuvj420p"
+        cover.disposition = av.stream.Disposition.attached_pic
+        picture = av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8), format="rgb24")
+        container.mux(cover.encode(picture))
+        container.mux(cover.encode(None))
+    with pytest.raises(DataError, match="no picture"):
+        render_video(path, tmp_path / "out.mp4", engine.open_session())
+
+
+def test_a_picture_that_changes_its_size_midway_is_stretched_to_the_first(tmp_path):
+    with MovieWriter(tmp_path / "out.mp4") as movie:
+        for index, (width, height) in enumerate([(64, 48), (65, 49), (128, 96)]):
+            movie.add_picture(np.zeros((height, width, 3), np.uint8), index / 30)
+    with VideoReader(tmp_path / "out.mp4") as reader:
+        assert (reader.info.width, reader.info.height) == (64, 48)
+        assert len(list(reader.pictures())) == 3
 
 
 def test_a_missing_file_is_named(tmp_path, engine):
