@@ -31,13 +31,13 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Run captured sessions again, through the same code, and compare the sound sample by sample."""
         from sr_runtime.engine import Engine
-        from sr_runtime.server.replaying import captured_sessions, read_description
+        from sr_runtime.server.replaying import captured_bundle, captured_sessions
         from sr_runtime.server.replaying import replay as replay_session
 
         results = []
         for session in captured_sessions(folder):
-            name = bundle or str(read_description(session)["bundle"])
-            results.append(replay_session(session, Engine(name, device, threads)))
+            engine = Engine(bundle or captured_bundle(session), device, threads)
+            results.append(replay_session(session, engine))
         Console().print(_table(results))
         if json_path is not None:
             _write(json_path, results)

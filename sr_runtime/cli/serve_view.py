@@ -5,6 +5,7 @@ Its thread reads the server's snapshots, which never change after they are made.
 
 from __future__ import annotations
 
+import math
 import threading
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -56,31 +57,32 @@ class ServeView:
 
     def _announce(self) -> None:
         server, engine = self._server, self._engine
-        self._console.print(
-            f"[bold]sr-runtime[/] serves [bold]{engine.bundle.name}[/] at [bold]{server.endpoint}[/] "
-            f"on {engine.device}, {engine.threads} thread(s); room for {server.capacity} live session(s)"
+        self._say(
+            f"sr-runtime serves {engine.bundle.name} at {server.endpoint} on {engine.device}, "
+            f"{engine.threads} thread(s); room for {server.capacity} live session(s)"
         )
+        if server.sound is not None:
+            self._say(_sound(server.sound))
         info = server.connection_info
         if info.curve is not None:
-            self._console.print(
-                f"encrypted endpoint: {info.curve.endpoint}, server key {info.curve.server_key}"
-            )
-        self._console.print(f"connection file: {self._settings.connection_path}")
+            self._say(f"encrypted endpoint: {info.curve.endpoint}, server key {info.curve.server_key}")
+        self._say(f"connection file: {self._settings.connection_path}")
         if self._settings.allow_insecure_remote:
-            self._console.print(
-                "[bold yellow]warning:[/] --allow-insecure-remote: token, frames, sound travel in the clear"
+            self._say(
+                "warning: --allow-insecure-remote: token, frames and sound travel in the clear", "yellow"
             )
         if self._settings.capture is not None:
-            self._console.print(
-                f"[bold yellow]capturing[/] frames and sound of every session in {self._settings.capture}"
-            )
+            self._say(f"capturing frames and sound of every session in {self._settings.capture}", "yellow")
+
+    def _say(self, text: str, style: str = "") -> None:
+        self._console.print(text, style=style, soft_wrap=True, markup=False)
 
     def _show(self) -> None:
         if self._console.is_terminal:
             self._redraw()
         else:
             while not self._ended.wait(LINE_S):
-                self._console.print(summary(self._server.snapshot), soft_wrap=True)
+                self._say(summary(self._server.snapshot))
 
     def _redraw(self) -> None:
         with Live(console=self._console, auto_refresh=False, transient=True) as live:
@@ -107,10 +109,9 @@ def summary(snapshot: RuntimeSnapshot) -> str:
 def _sound(sink: PlayerStats) -> str:
     if sink.reason:
         return f"sound: {sink.state} ({sink.reason})"
-    return (
-        f"sound: {sink.device} {sink.state}, {sink.underruns} underruns, "
-        f"frame to sample {sink.frame_to_sample_ms.p50:.0f} ms"
-    )
+    latency_ms = sink.frame_to_sample_ms.p50
+    words = f"sound: {sink.device} {sink.state}, {sink.underruns} underruns"
+    return words if math.isnan(latency_ms) else f"{words}, frame to sample {latency_ms:.0f} ms"
 
 
 def sessions_table(snapshot: RuntimeSnapshot) -> Table:

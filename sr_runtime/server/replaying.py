@@ -19,6 +19,7 @@ from sr_bridge.media import MAX_FRAME_BYTES, parse_frame
 from sr_bridge.messages import Control, decode
 
 from sr_runtime.engine import Engine
+from sr_runtime.engine.bundle import shipped_bundles
 from sr_runtime.errors import DataError
 from sr_runtime.server.capture import (
     CONTROL,
@@ -78,6 +79,13 @@ def read_description(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{folder / SESSION_FILE}: cannot be read: {error!r}") from None
     return dict(description)
+
+
+def captured_bundle(folder: Path) -> str:
+    """Return what to load for a captured session: the shipped bundle of its name, else the folder it had."""
+    description = read_description(folder)
+    name = str(description["bundle"])
+    return name if name in shipped_bundles() else str(description.get("bundle_path", name))
 
 
 def replay(folder: Path, engine: Engine) -> Replay:

@@ -17,7 +17,7 @@ import numpy as np
 from sr_bridge import connection
 from sr_bridge.connection import ConnectionInfo
 
-from sr_runtime.audio import Sink
+from sr_runtime.audio import PlayerStats, Sink
 from sr_runtime.engine import Engine
 from sr_runtime.engine.timings import HopTimings
 from sr_runtime.errors import SoundReactorError
@@ -111,6 +111,11 @@ class Server:
     def capacity(self) -> int:
         """Return how many live sessions the measured hop time allows."""
         return self._scheduler.admission.capacity
+
+    @property
+    def sound(self) -> PlayerStats | None:
+        """Return what the runtime's own output says; None if there is none. Thread: any."""
+        return self._output.stats()
 
     @property
     def connection_info(self) -> ConnectionInfo:
