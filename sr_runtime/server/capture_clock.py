@@ -19,7 +19,7 @@ class CaptureClock:
     Example:
         >>> clock = CaptureClock()
         >>> clock.to_ours(captured_ns=1000, received_ns=501_000), clock.to_ours(2000, 702_000)
-        (501000, 502000)
+        (501000, 502020)
     """
 
     def __init__(self) -> None:
