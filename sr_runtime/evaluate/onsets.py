@@ -27,10 +27,10 @@ _LAG: Final = 2
 _BANDS: Final = 40
 """Mel-like bands from 60 Hz to 12 kHz: the games' samples end at 11 kHz."""
 
-_FLOOR: Final = 1e-4
-"""Band magnitude (−80 dBFS) below which a change is inaudible beside the games' effects."""
+_FLOOR: Final = 1e-3
+"""Band magnitude (−60 dBFS) below which a change is inaudible beside the games’ effects."""
 
-_THRESHOLD: Final = 1.35
+_THRESHOLD: Final = 1.25
 """Least strength of an onset: flux above the local mean, plus the weighted rise of the level."""
 
 _RISE_WEIGHT: Final = 0.12
