@@ -2,8 +2,8 @@
 
 Gunshots, doors, growls and explosions are mostly noise under a moving envelope. A decoder that has to draw
 every sample of it spends its training on phases that nobody hears; here it only sets levels, and its waveform
-output is left with what has a phase worth drawing. Same idea as the filtered noise of DDSP (Engel et al. 2020)
-and of harmonic-plus-noise models before it.
+output is left with what has a phase worth drawing. Same idea as the filtered noise of DDSP (Engel et al.
+2020) and of harmonic-plus-noise models before it.
 
 ::
 
@@ -32,8 +32,8 @@ LOG_LEVEL_RANGE = (-12.0, 1.0)
 class NoiseBands(nn.Module):
     """Levels of a common and a side noise → windows of stereo sound.
 
-    Left is ``common_left · n₁ + side · n₂`` and right ``common_right · n₁ − side · n₂``: a panned source is one
-    noise at two levels, width comes from the second one.
+    Left is ``common_left · n₁ + side · n₂`` and right ``common_right · n₁ − side · n₂``: a panned source is
+    one noise at two levels, width comes from the second one.
 
     Args:
         bands: Bands per level set, equally spaced on the mel scale up to 24 kHz.

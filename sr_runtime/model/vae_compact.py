@@ -160,7 +160,7 @@ class CompactDecoder(nn.Module):
         """
         gain = levels.clamp(*LOG_GAIN_RANGE).exp().unsqueeze(-1)
         shapes = self.wave_out(x).float().reshape(*x.shape[:2], CHANNELS, 2 * self.step)
-        return (shapes * gain).reshape(*x.shape[:2], -1)
+        return cast(Tensor, shapes * gain).reshape(*x.shape[:2], -1)
 
     def _overlap_add(self, windows: Tensor, overlap: Tensor) -> tuple[Tensor, Tensor]:
         """Add each window's first half to the window before's second half.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -12,7 +13,15 @@ from torch import nn
 from sr_runtime.errors import BundleError, ConfigError
 from sr_runtime.model.checkpoint import load_config, load_facts, load_generator, load_vae, save_network
 from sr_runtime.model.generator import Generator
-from sr_runtime.model.presets import PRESETS, ModelConfig, config_from_dict, config_to_dict, preset
+from sr_runtime.model.presets import (
+    PRESETS,
+    CompactVAEConfig,
+    ModelConfig,
+    VAEConfig,
+    config_from_dict,
+    config_to_dict,
+    preset,
+)
 from sr_runtime.model.vae import build_vae
 from sr_runtime.model.vision import build_backbone
 
@@ -87,17 +96,22 @@ def test_saved_generator_comes_back_with_weights_and_facts(tmp_path: Path) -> No
         assert torch.equal(value, loaded.state_dict()[name]), name
 
 
+def small(width: int = 32) -> ModelConfig:
+    vae = VAEConfig(kind="compact", compact=CompactVAEConfig(width=width, encoder_width=32))
+    return replace(PRESETS["mini"], vae=vae)
+
+
 def test_saved_vae_keeps_its_latent_statistics(tmp_path: Path) -> None:
-    vae = build_vae(PRESETS["mini"].vae)
+    vae = build_vae(small().vae)
     vae.set_latent_statistics(torch.arange(64.0), torch.full((64,), 3.0))
-    save_network(tmp_path, vae, config_to_dict(PRESETS["mini"]))
+    save_network(tmp_path, vae, config_to_dict(small()))
     assert torch.equal(load_vae(tmp_path).latent_mean, torch.arange(64.0))
 
 
 def test_missing_weights_and_damaged_config_are_reported(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match=r"config\.json"):
         load_vae(tmp_path)
-    save_network(tmp_path, build_vae(PRESETS["mini"].vae), PRESETS["mini"])
+    save_network(tmp_path, build_vae(small().vae), small())
     (tmp_path / "weights.safetensors").write_bytes(b"short")
     with pytest.raises(BundleError, match="weights"):
         load_vae(tmp_path)
@@ -107,6 +121,6 @@ def test_missing_weights_and_damaged_config_are_reported(tmp_path: Path) -> None
 
 
 def test_weights_of_another_shape_are_refused(tmp_path: Path) -> None:
-    save_network(tmp_path, build_vae(PRESETS["compact"].vae), PRESETS["mini"])
+    save_network(tmp_path, build_vae(small(width=48).vae), small())
     with pytest.raises(BundleError, match="do not fit"):
         load_vae(tmp_path)
