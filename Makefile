@@ -55,7 +55,7 @@ lint: $(VENV)/.test-installed
 	$(BIN)/mypy
 
 bench: $(VENV)/.demo-installed
-	$(BIN)/sr-runtime bench --seconds 60 --readme README.md $(BENCH_ARGS)
+	$(BIN)/sr-runtime bench --seconds 60 --history benchmarks/history.jsonl --readme README.md $(BENCH_ARGS)
 
 soak: $(VENV)/.test-installed
 	@bash .ci/system_packages required libportaudio2 libasound2-plugins pulseaudio pulseaudio-utils
