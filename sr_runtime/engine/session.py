@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 
-from sr_runtime.engine.autoencoder import reconstruct
 from sr_runtime.engine.backends.onnx import OnnxBackend
 from sr_runtime.engine.bundle import Bundle, load_bundle
 from sr_runtime.engine.decoder import DecoderStage
@@ -89,14 +88,6 @@ class Engine:
             self.bundle.manifest.sampling, seed=seed, guidance=guidance, nfe=nfe, sampler=sampler
         )
         return Session(self.backend, self.bundle, settings)
-
-    def reconstruct(self, audio: Audio) -> Audio:
-        """Pass real sound through the auto-encoder alone: float32 (samples, 2) in and out.
-
-        Raises:
-            BundleError: The bundle has no encoder.
-        """
-        return reconstruct(self.backend, self.bundle, audio)
 
 
 class Session:

@@ -70,17 +70,24 @@ def _is_exact(matrix: np.ndarray, fixed: Sequence[np.ndarray]) -> bool:
     return any(np.array_equal(matrix, other) for other in fixed)
 
 
-def halved(model: onnx.ModelProto) -> onnx.ModelProto:
+def halved(model: onnx.ModelProto, fixed: Sequence[np.ndarray] = ()) -> onnx.ModelProto:
     """Return the model with its large float32 initialisers stored as float16, each behind a Cast.
 
     onnxruntime folds the Cast when it loads the graph, so that only the file is smaller.
+
+    Args:
+        model: fp32 or quantised; changed in place.
+        fixed: Matrices that keep their precision: a Fourier basis in float16 leaks loud bins into quiet ones.
     """
     casts: list[onnx.NodeProto] = []
     for tensor in model.graph.initializer:
         if tensor.data_type != TensorProto.FLOAT or np.prod(tensor.dims) < HALF_ABOVE_ELEMENTS:
             continue
         name = tensor.name
-        values = numpy_helper.to_array(tensor).astype(np.float16)
+        exact = numpy_helper.to_array(tensor)
+        if any(np.array_equal(exact, other) for other in fixed):
+            continue
+        values = exact.astype(np.float16)
         assert np.isfinite(values).all(), f"{name} does not fit float16"
         tensor.CopyFrom(numpy_helper.from_array(values, f"{name}_half"))
         casts.append(helper.make_node("Cast", [f"{name}_half"], [name], to=TensorProto.FLOAT))

@@ -110,7 +110,8 @@ def _export_graph(name: str, graph: Graph, precision: Precision) -> tuple[onnx.M
     errors = {"fp32": relative_error(graph, model)}
     check(name, "fp32", errors["fp32"])
     if precision == "int8":
-        model = halved(quantised(model, _fixed_matrices(graph)))
+        fixed = _fixed_matrices(graph)
+        model = halved(quantised(model, fixed), fixed)
         errors["int8"] = relative_error(graph, model)
         check(name, "int8", errors["int8"])
     return model, errors

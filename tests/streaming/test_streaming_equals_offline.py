@@ -10,6 +10,7 @@ from scipy.signal import lfilter
 from sr_runtime.engine.noise import philox_normal
 from sr_runtime.engine.safety import _POLES, _ZEROS
 from sr_runtime.engine.session import Engine, Session
+from sr_runtime.evaluate.reconstruct import reconstruct
 from sr_runtime.model.difference import sequence_differences
 from sr_runtime.model.edm import CONSISTENCY_TIMES, consistency_sample, heun_sample, karras_times
 from sr_runtime.model.generator import guide
@@ -134,10 +135,10 @@ def test_sessions_of_one_engine_do_not_disturb_each_other(engine: Engine) -> Non
 
 
 def test_encoder_and_decoder_reconstruct_what_torch_reconstructs(engine: Engine) -> None:
-    audio = np.random.default_rng(3).standard_normal((5 * 1600 - 300, 2)).astype(np.float32) * 0.1
+    audio = np.random.default_rng(3).standard_normal((5 * 1600, 2)).astype(np.float32) * 0.1
     vae = small_networks().vae
     with torch.no_grad():
         mean, _ = vae.encode(torch.from_numpy(audio.T[None]))
         expected = vae.decode(mean)[0].T.numpy()[: len(audio)]
     # The encoder takes logarithms of spectra, where nearly empty bins amplify rounding.
-    assert relative(engine.reconstruct(audio), expected) < 0.02
+    assert relative(reconstruct(engine, audio), expected) < 0.02
