@@ -1,17 +1,11 @@
-"""Say a benchmark run as table rows: on the terminal, and between two markers of a Markdown file.
+"""Say a benchmark run as table rows, for the terminal and for Markdown.
 
 Called by ``sr-runtime bench``. Thread: any.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from sr_runtime.errors import DataError
 from sr_runtime.figures import HOP_MS, STAGES, JsonMap
-
-START = "<!-- bench:start -->"
-END = "<!-- bench:end -->"
 
 COLUMNS = ("", "p50", "p99", "worst", *STAGES, "misses", "× real time")
 
@@ -57,21 +51,6 @@ def wire_line(wire: JsonMap) -> str:
         f"Through the socket: {wire['underruns']} underruns, `frame_to_sample_ms` "
         f"{_number(latency['p50'])} p50, {_number(latency['p95'])} p95 (sound output: {wire['output']})."
     )
-
-
-def fill(path: Path, figures: JsonMap) -> None:
-    """Replace what stands between the two markers of ``path`` by this run's table.
-
-    Raises:
-        DataError: The file or its markers are missing.
-    """
-    try:
-        text = path.read_text()
-        before, rest = text.split(START, 1)
-        _, after = rest.split(END, 1)
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: expected a file with the lines {START} and {END}") from error
-    path.write_text(f"{before}{START}\n{markdown(figures)}\n{END}{after}")
 
 
 def _row(name: str, part: JsonMap) -> list[str]:

@@ -41,8 +41,9 @@ def register(app: typer.Typer) -> None:
         """Measure hop times, paced at 30 hops a second."""
         from sr_runtime.bench.history import append_run
         from sr_runtime.bench.run import BenchSettings, run_bench
-        from sr_runtime.bench.table import fill
+        from sr_runtime.bench.table import markdown
         from sr_runtime.figures import write_json
+        from sr_runtime.marked import fill
 
         settings = BenchSettings(bundle, seconds, device, threads, output, latency, busy, wire)
         with _progress_bar() as bar:
@@ -52,7 +53,7 @@ def register(app: typer.Typer) -> None:
         if history is not None:
             append_run(history, figures)
         if readme is not None:
-            fill(readme, figures)
+            fill(readme, "bench", markdown(figures))
         if json_path is not None:
             write_json(json_path, figures)
 

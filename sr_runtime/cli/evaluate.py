@@ -43,6 +43,9 @@ def evaluate(
     ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Takes of the model per clip.")] = 1,
     json: Annotated[Path | None, typer.Option(help="Write the figures here too.")] = None,
+    readme: Annotated[
+        Path | None, typer.Option(help="Replace the tables between the metrics markers of this file.")
+    ] = None,
     out: Annotated[Path, typer.Option(help="Folder for report, plots and example sounds.")] = Path(
         "evaluation"
     ),
@@ -72,7 +75,7 @@ def evaluate(
     if sweep:
         _sweep(engine, chosen, sampling, [*sweep, *(axes or [])], out, json)
     else:
-        _evaluate(engine, chosen, sampling, seeds, out, json)
+        _evaluate(engine, chosen, sampling, seeds, out, json, readme)
 
 
 def _clips(data: Path | None, count: int | None) -> list[EvaluationClip]:
@@ -113,11 +116,13 @@ def _evaluate(
     seeds: int,
     out: Path,
     json: Path | None,
+    readme: Path | None,
 ) -> None:
     from sr_runtime.evaluate.evaluation import evaluate as run
     from sr_runtime.evaluate.evaluation import make_report
     from sr_runtime.evaluate.report import markdown, write_json
     from sr_runtime.evaluate.yamnet import Yamnet
+    from sr_runtime.marked import fill
 
     yamnet = Yamnet(engine.threads)
     hops = seeds * sum(clip.clip.hops for clip in clips)
@@ -128,6 +133,8 @@ def _evaluate(
     _write_out(report, result, out)
     if json is not None:
         write_json(report, json)
+    if readme is not None:
+        fill(readme, "metrics", markdown(report).partition("\n")[2])
     Console().print(markdown(report), markup=False, soft_wrap=True)
     _CONSOLE.print(f"report, plots and example sounds are in {out}")
 

@@ -8,14 +8,13 @@ import pytest
 from typer.testing import CliRunner
 
 from sr_runtime.bench.history import read_runs
-from sr_runtime.bench.table import END, START
 from sr_runtime.cli.main import build_app
 
 
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory):
     folder = tmp_path_factory.mktemp("bench")
-    (folder / "README.md").write_text(f"top\n{START}\n{END}\nbottom\n")
+    (folder / "README.md").write_text("top\n<!-- bench:start -->\n<!-- bench:end -->\nbottom\n")
     arguments = ["bench", "--bundle", "probe", "--seconds", "2", "--output", "none"]
     arguments += ["--json", str(folder / "bench.json"), "--history", str(folder / "history.jsonl")]
     done = CliRunner().invoke(build_app(), [*arguments, "--readme", str(folder / "README.md")])

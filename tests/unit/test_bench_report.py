@@ -6,7 +6,7 @@ import pytest
 
 from sr_runtime.bench.busy import BusyCore
 from sr_runtime.bench.history import append_run, read_runs
-from sr_runtime.bench.table import END, START, fill, markdown, rows
+from sr_runtime.bench.table import markdown, rows
 from sr_runtime.errors import DataError
 
 
@@ -51,26 +51,6 @@ def test_the_markdown_names_machine_model_and_commit(figures):
 def test_a_part_that_was_not_measured_has_no_row(figures):
     del figures["busy"]
     assert [row[0] for row in rows(figures)] == ["alone", "socket"]
-
-
-def test_the_readme_keeps_everything_outside_the_markers(tmp_path, figures):
-    readme = tmp_path / "README.md"
-    readme.write_text(f"before\n{START}\nold table\n{END}\nafter\n")
-    fill(readme, figures)
-    text = readme.read_text()
-    assert text.startswith(f"before\n{START}\n")
-    assert text.endswith(f"{END}\nafter\n")
-    assert "old table" not in text and "| alone |" in text
-    fill(readme, figures)
-    assert readme.read_text() == text
-
-
-def test_a_readme_without_markers_is_left_alone(tmp_path, figures):
-    readme = tmp_path / "README.md"
-    readme.write_text("nothing here\n")
-    with pytest.raises(DataError, match="bench:start"):
-        fill(readme, figures)
-    assert readme.read_text() == "nothing here\n"
 
 
 def test_the_history_grows_by_one_line_for_each_run(tmp_path, figures):
