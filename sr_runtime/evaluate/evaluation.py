@@ -102,17 +102,20 @@ def evaluate(
         The takes, ready for :func:`make_report`.
     """
     result = Evaluation(clips)
-    result.takes["real"] = hear_all(clips, yamnet, lambda clip: clip.true_audio)
+    result.takes["real"] = hear_all(clips, yamnet, lambda clip: clip.true_audio, with_onsets=True)
     hear_model(result, engine, yamnet, sampling, seeds, on_progress)
     hear_baselines(result, engine, yamnet)
     return result
 
 
 def hear_all(
-    clips: Sequence[EvaluationClip], yamnet: Yamnet, sound: Callable[[EvaluationClip], Audio]
+    clips: Sequence[EvaluationClip],
+    yamnet: Yamnet,
+    sound: Callable[[EvaluationClip], Audio],
+    with_onsets: bool = False,
 ) -> list[Take]:
     """Return the takes of one system, ``sound(clip)`` for every clip."""
-    return [listen(sound(clip), clip, yamnet) for clip in clips]
+    return [listen(sound(clip), clip, yamnet, with_onsets=with_onsets) for clip in clips]
 
 
 def hear_model(
@@ -142,7 +145,7 @@ def hear_baselines(result: Evaluation, engine: Engine, yamnet: Yamnet) -> None:
     takes["noise"] = hear_all(clips, yamnet, baselines.level_matched_noise)
     takes["other_clip"] = [_hear_other(clip, clips, yamnet) for clip in clips]
     if can_reconstruct(engine):
-        takes["vae"] = hear_all(clips, yamnet, lambda clip: reconstruct(engine, clip.true_audio))
+        takes["vae"] = hear_all(clips, yamnet, lambda clip: reconstruct(engine, clip.true_audio), True)
 
 
 def make_report(result: Evaluation, engine: Engine, sampling: Sampling, seeds: int = 1) -> Report:
@@ -175,12 +178,19 @@ def make_report(result: Evaluation, engine: Engine, sampling: Sampling, seeds: i
 def _hear_other(clip: EvaluationClip, clips: Sequence[EvaluationClip], yamnet: Yamnet) -> Take:
     other = baselines.other_clip(clip, clips)
     sound = baselines.fitted(other.true_audio, len(clip.true_audio))
-    return listen(sound, clip, yamnet, origin=other.index)
+    return listen(sound, clip, yamnet, origin=other.index, with_onsets=False)
 
 
 def _onset_scores(result: Evaluation) -> OnsetScores:
-    model = onset_pairs(result.takes["model"])
-    return OnsetScores(pooled_f1(model), chance_f1(model), pooled_f1(onset_pairs(result.takes["real"])))
+    pairs = {
+        name: onset_pairs(result.takes[name]) for name in ("model", "real", "vae") if name in result.takes
+    }
+    return OnsetScores(
+        model=pooled_f1(pairs["model"]),
+        chance=chance_f1(pairs["model"]),
+        ceiling=pooled_f1(pairs["real"]),
+        vae=pooled_f1(pairs["vae"]) if "vae" in pairs else None,
+    )
 
 
 def _offsets(result: Evaluation) -> Offsets:

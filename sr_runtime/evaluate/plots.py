@@ -95,7 +95,8 @@ def _figure(width: float, height: float) -> Figure:
 
 
 def _onset_bars(axes: Axes, report: Report) -> None:
-    values = {name: getattr(report.onset_f1, name) for name in ("model", "chance", "ceiling")}
+    names = ("model", "chance", "ceiling", "vae")
+    values = {name: value for name in names if (value := getattr(report.onset_f1, name)) is not None}
     _bars(axes, values, f"onset F1 at 50 ms ↑ ({report.n_sync_clips} sparse clips)")
 
 

@@ -8,11 +8,19 @@ import msgspec
 
 
 class OnsetScores(msgspec.Struct, frozen=True):
-    """Onset F1 at 50 ms on the sparse clips, 0..1: of the model, by chance, and of the real sound."""
+    """Onset F1 at 50 ms on the sparse clips, 0..1.
+
+    Attributes:
+        model: Of the generated sound.
+        chance: Of its onsets at wrong times.
+        ceiling: Of the real sound.
+        vae: Of the real sound through the autoencoder; None where the bundle has no encoder.
+    """
 
     model: float
     chance: float
     ceiling: float
+    vae: float | None = None
 
     @property
     def way_to_ceiling(self) -> float:
@@ -131,9 +139,10 @@ def _head(report: Report) -> list[str]:
 def _sync_table(report: Report) -> list[str]:
     onsets, offsets = report.onset_f1, report.offset_ms
     return [
-        "| sync on sparse clips | model | chance | ceiling (real sound) |",
-        "| --- | --- | --- | --- |",
-        f"| onset F1 at 50 ms ↑ | {onsets.model:.3f} | {onsets.chance:.3f} | {onsets.ceiling:.3f} |",
+        "| sync on sparse clips | model | chance | ceiling (real sound) | VAE |",
+        "| --- | --- | --- | --- | --- |",
+        f"| onset F1 at 50 ms ↑ | {onsets.model:.3f} | {onsets.chance:.3f} | {onsets.ceiling:.3f} | "
+        f"{_cell(onsets.vae)} |",
         "",
         f"The model has come {onsets.way_to_ceiling:.0%} of the way from chance to ceiling. "
         f"Offset in ms (positive = late): median {_ms(offsets.median)}, p10 {_ms(offsets.p10)}, "
@@ -159,7 +168,11 @@ def _system_table(report: Report) -> list[str]:
 
 def _row(title: str, systems: Systems, floor: float | None = None) -> str:
     cells = [systems.model, systems.vae, systems.silence, systems.noise, systems.other_clip, floor]
-    return f"| {title} | {' | '.join('–' if cell is None else f'{cell:.3f}' for cell in cells)} |"
+    return f"| {title} | {' | '.join(_cell(cell) for cell in cells)} |"
+
+
+def _cell(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
 
 
 def _span(span: Span) -> str:

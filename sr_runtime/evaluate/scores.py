@@ -30,7 +30,7 @@ class Take:
     Attributes:
         clip: The clip.
         origin: Index of the clip that the sound stems from (another one for the baseline ``other_clip``).
-        onsets_s: float64 (n,), seconds.
+        onsets_s: float64 (n,), seconds; empty where nobody asked for them.
         loudness_corr: Pearson's r against the true sound.
         side_votes: float64 (panned windows,), see :func:`~sr_runtime.evaluate.paired.side_votes`.
         embeddings: float64 (patches, 1024).
@@ -46,7 +46,13 @@ class Take:
     posteriors: FloatArray
 
 
-def listen(audio: Audio, clip: EvaluationClip, yamnet: Yamnet, origin: int | None = None) -> Take:
+def listen(
+    audio: Audio,
+    clip: EvaluationClip,
+    yamnet: Yamnet,
+    origin: int | None = None,
+    with_onsets: bool = True,
+) -> Take:
     """Hear a sound made for (or belonging to) a clip.
 
     Args:
@@ -54,6 +60,7 @@ def listen(audio: Audio, clip: EvaluationClip, yamnet: Yamnet, origin: int | Non
         clip: The clip.
         yamnet: The classifier.
         origin: Index of the clip that the sound stems from; the clip itself by default.
+        with_onsets: Whether to look for onsets, which takes longest and matters on sync clips only.
 
     Returns:
         What the metrics need.
@@ -62,7 +69,7 @@ def listen(audio: Audio, clip: EvaluationClip, yamnet: Yamnet, origin: int | Non
     return Take(
         clip=clip,
         origin=clip.index if origin is None else origin,
-        onsets_s=detect_onsets(audio),
+        onsets_s=detect_onsets(audio) if with_onsets and clip.judges_sync else np.zeros(0),
         loudness_corr=loudness_correlation(audio, clip.true_audio),
         side_votes=side_votes(audio, clip.true_audio),
         embeddings=hearing.embeddings,

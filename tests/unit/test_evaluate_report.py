@@ -63,7 +63,7 @@ def test_json_has_the_promised_keys(evaluated):
         *("fad_yamnet", "loudness_corr", "side_agreement", "hop_ms", "hops", "network", "settings"),
         *("model", "bundle_sha256", "device", "threads", "commit"),
     }
-    assert set(report["onset_f1"]) == {"model", "chance", "ceiling"}
+    assert set(report["onset_f1"]) == {"model", "chance", "ceiling", "vae"}
     assert set(report["offset_ms"]) == {"median", "p10", "p90", "clips"}
     assert set(report["hop_ms"]) == {"p50", "p99", "worst"}
     for metric in ("kl_yamnet", "loudness_corr", "side_agreement"):
