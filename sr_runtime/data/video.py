@@ -1,8 +1,8 @@
 """Import videos with sound into a clip store, so that people can train on their own footage.
 
-Called by ``sr-runtime record video``. Anything that FFmpeg reads will do: any codec, frame rate and size.
-Picture and sound keep the times that the file gives them: hop k gets the newest picture with a time of at most
-(k+1)/30 s, and a sound that starts later than the picture is preceded by silence.
+Called by ``sr-runtime record video``. Anything that FFmpeg reads will do: any codec, frame rate, size.
+Picture and sound keep the times that the file gives them: hop k gets the newest picture with a time of at
+most (k+1)/30 s, and a sound that starts later than the picture is preceded by silence.
 """
 
 from __future__ import annotations
