@@ -94,7 +94,8 @@ class AudioCrops:
 
     def _cut(self, index: int) -> npt.NDArray[np.int16]:
         clip, hop = self._starts[index]
-        return self._audio[clip][hop * HOP_SAMPLES : (hop + self.crop_hops) * HOP_SAMPLES]
+        audio = self._audio[int(clip)]
+        return audio[hop * HOP_SAMPLES : (hop + self.crop_hops) * HOP_SAMPLES]
 
     def _augmented(self, index: int, rng: np.random.Generator) -> Tensor:
         wave = _to_wave(self._cut(index))

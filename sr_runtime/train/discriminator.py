@@ -69,7 +69,7 @@ class Discriminator(nn.Module):
     def __init__(self, fft_sizes: tuple[int, ...] = (1024, 256), filters: int = 16) -> None:
         super().__init__()
         self.scales = nn.ModuleList(ScaleDiscriminator(size, filters) for size in fft_sizes)
-        self.to(memory_format=torch.channels_last)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in the stubs
 
     def forward(self, wave: Tensor) -> Maps:
         """Return the feature maps of every scale for sound float32 (B, 2, S)."""

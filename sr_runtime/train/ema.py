@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 
 class WeightAverage:
@@ -27,7 +27,7 @@ class WeightAverage:
     @torch.no_grad()
     def update(self, source: nn.Module, decay: float) -> None:
         """Move the average towards ``source`` by 1 − ``decay``."""
-        averaged = list(self.module.parameters())
+        averaged: list[Tensor] = list(self.module.parameters())
         current = [p.detach() for p in source.parameters()]
         torch._foreach_lerp_(averaged, current, 1.0 - decay)  # one fused call: 10 ms a step for 15 M
         for own, other in zip(self.module.buffers(), source.buffers(), strict=True):

@@ -147,7 +147,7 @@ class VaeStage:
         source = self.held if self.held.clip_ids else self.crops
         wave = source.fixed(VALIDATION_CROPS)
         with evaluating(self.average.module) as vae:
-            posteriors = [vae.encode(part) for part in wave.split(8)]  # type: ignore[operator]
+            posteriors = [vae.encode(part) for part in torch.split(wave, 8)]  # type: ignore[operator]
             made = torch.cat([vae.decode(m) for m, _ in posteriors])  # type: ignore[operator]
         mean = torch.cat([m for m, _ in posteriors])
         logvar = torch.cat([v for _, v in posteriors])

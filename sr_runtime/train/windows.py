@@ -71,12 +71,12 @@ class WindowSampler:
         loud = np.searchsorted(np.cumsum(self._weights), rng.random(count) * self._weights.sum())
         anywhere = rng.integers(0, len(self._starts), count)
         chosen = np.where(rng.random(count) < self.quiet_share, anywhere, loud)
-        crops = [self._crop(*self._starts[min(i, len(self._starts) - 1)], rng) for i in chosen]
+        crops = [self._crop(self._starts[min(i, len(self._starts) - 1)], rng) for i in chosen]
         return Windows(*(torch.from_numpy(np.stack(part)) for part in zip(*crops, strict=True)))
 
     def fixed(self, count: int) -> Windows:
         """Return ``count`` crops, evenly spread, steady source, mean latents: the same every time."""
-        crops = [self._crop(*self._starts[i], None) for i in self._evenly(count)]
+        crops = [self._crop(self._starts[i], None) for i in self._evenly(count)]
         return Windows(*(torch.from_numpy(np.stack(part)) for part in zip(*crops, strict=True)))
 
     def fixed_clip(self, index: int, count: int) -> tuple[Clip, int]:
@@ -99,9 +99,9 @@ class WindowSampler:
         return np.concatenate(starts), np.concatenate(weights)
 
     def _crop(
-        self, clip: int, start: int, rng: np.random.Generator | None
+        self, place: npt.NDArray[np.int64], rng: np.random.Generator | None
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        hops = self.crop_hops
+        clip, start, hops = int(place[0]), int(place[1]), self.crop_hops
         simulate = rng is not None and rng.random() < self.source_share
         seen = simulated_source(hops, rng) if simulate and rng is not None else steady_source(hops)
         grids = np.asarray(self.features[clip][start : start + hops], np.float32)[seen]

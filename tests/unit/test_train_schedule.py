@@ -26,7 +26,7 @@ def test_learning_rate_warms_up_and_anneals_to_the_end_of_the_run():
     assert rates[0] == pytest.approx(0.01)
     assert max(rates) == pytest.approx(1.0, abs=0.03)
     assert rates[1000] == pytest.approx(FINAL_SHARE)
-    assert all(late < early for early, late in itertools.pairwise(rates))
+    assert all(late < early for early, late in itertools.pairwise(rates[100:]))
 
 
 def test_average_forgets_fast_early_and_slowly_later():
