@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 if TYPE_CHECKING:
-    from sr_runtime.demo.show import DemoResult, DemoSettings
+    from sr_runtime.demo.show import DemoSettings
+    from sr_runtime.figures import JsonMap
 
 
 def register(app: typer.Typer) -> None:
@@ -54,10 +55,10 @@ def register(app: typer.Typer) -> None:
         )
         with _progress_bar() as bar:
             task = bar.add_task(f"playing {map_name}", total=round(seconds * 30))
-            result = run_demo(settings, lambda index: bar.update(task, completed=index + 1))
-        _tell(settings, result)
+            figures = run_demo(settings, lambda index: bar.update(task, completed=index + 1))
+        _tell(settings, figures)
         if json_path is not None:
-            write_json(json_path, result.figures)
+            write_json(json_path, figures)
 
 
 def _progress_bar() -> Progress:
@@ -65,8 +66,7 @@ def _progress_bar() -> Progress:
     return Progress(*columns, console=Console(stderr=True), transient=True)
 
 
-def _tell(settings: DemoSettings, result: DemoResult) -> None:
-    figures = result.figures
+def _tell(settings: DemoSettings, figures: JsonMap) -> None:
     hop, latency = figures["hop_ms"], figures["frame_to_sample_ms"]
     lines = [
         f"hop                   {hop['p50']} ms p50, {hop['p99']} p99, {hop['worst']} worst (there are 33.3)",

@@ -9,8 +9,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from sr_bridge.messages import Status
-
 from sr_runtime.data.agent import Kind
 from sr_runtime.demo.game import PlayedGame
 from sr_runtime.evaluate.take import TakeMetrics, judge_take
@@ -53,17 +51,8 @@ class DemoSettings:
     latency: str = "balanced"
 
 
-@dataclass(frozen=True)
-class DemoResult:
-    """What happened: the runtime's account, the judgement, and the figures for ``--json``."""
-
-    status: Status
-    metrics: TakeMetrics
-    figures: JsonMap
-
-
-def run_demo(settings: DemoSettings, on_frame: Callable[[int], None] = lambda index: None) -> DemoResult:
-    """Play, write the movie (and the reference) and return the figures.
+def run_demo(settings: DemoSettings, on_frame: Callable[[int], None] = lambda index: None) -> JsonMap:
+    """Play, write the movie (and the reference) and return the figures of ``--json``.
 
     Raises:
         MissingDependency: ViZDoom or PyAV is not installed.
@@ -79,8 +68,7 @@ def run_demo(settings: DemoSettings, on_frame: Callable[[int], None] = lambda in
     write_movie(settings.movie, game.pictures(), generated)
     if settings.reference is not None:
         write_movie(settings.reference, game.pictures(), true)
-    metrics = judge_take(generated, true)
-    return DemoResult(take.statuses[-1], metrics, _figures(settings, take, metrics, hops))
+    return _figures(settings, take, judge_take(generated, true), hops)
 
 
 def serve_arguments(settings: DemoSettings) -> list[str]:

@@ -33,7 +33,6 @@ class RuntimeProcess:
 
     Args:
         arguments: Options for ``sr-runtime serve`` besides endpoint and connection file.
-        nice: Priority step of the process; 0 leaves it as it is.
 
     Raises:
         SessionError: The runtime ended before it listened; the message has its last words.
