@@ -85,7 +85,7 @@ class SoundWrapper(gymnasium.Wrapper[ObsType, ActType, ObsType, ActType]):
 
 
 def fit_to_wire(picture: Any) -> npt.NDArray[np.uint8]:
-    """Return a rendered picture in a size that the wire takes: every n-th pixel if it is too large.
+    """Return a rendered picture in a size that the wire takes: rows or columns left out if it is too large.
 
     Args:
         picture: uint8 (height, width, 3).
@@ -98,5 +98,5 @@ def fit_to_wire(picture: Any) -> npt.NDArray[np.uint8]:
         raise ValueError(
             f"render(): expected uint8 (height, width, 3) of at least 16x16, got {rgb.dtype} {rgb.shape}"
         )
-    stride = max(1, math.ceil(rgb.shape[1] / MAX_WIDTH), math.ceil(rgb.shape[0] / MAX_HEIGHT))
-    return rgb[::stride, ::stride]
+    # Each side on its own: the runtime stretches the picture to its own shape anyway.
+    return rgb[:: math.ceil(rgb.shape[0] / MAX_HEIGHT), :: math.ceil(rgb.shape[1] / MAX_WIDTH)]

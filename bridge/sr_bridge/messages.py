@@ -20,7 +20,7 @@ from sr_bridge.schema import Counts, Flag, Integer, Names, Number, Plain, Rules,
 PROTOCOL_MAJOR = 1
 PROTOCOL_MINOR = 0
 MAX_CONTROL_BYTES = 16_384
-"""Longest control message; the largest real one (status) has about 900 bytes."""
+"""Longest control message; the largest real one (status) has about 560 bytes."""
 
 LIVE, LOCKSTEP = "live", "lockstep"
 PLAY_RUNTIME, PLAY_ENGINE, PLAY_BOTH = "runtime", "engine", "both"

@@ -90,7 +90,6 @@ def _serve(
     from sr_runtime.server import Server
 
     console = Console(stderr=True, highlight=False)
-    sys.setswitchinterval(SWITCH_INTERVAL_S)
     log = HopLog() if json_path is not None else None
     engine = Engine(bundle, device, threads)
     sink = open_sink(audio)
@@ -98,6 +97,7 @@ def _serve(
         server = Server(settings, engine, sink, log.add if log is not None else lambda timings: None)
         with server:
             _stop_on_signals(server)
+            sys.setswitchinterval(SWITCH_INTERVAL_S)
             gc.freeze()  # what lives until the end need not be looked at by every collection
             with ServeView(console, server, engine, settings):
                 server.run()
