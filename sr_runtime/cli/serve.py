@@ -95,8 +95,8 @@ def _serve(
     sink = open_sink(audio)
     try:
         server = Server(settings, engine, sink, log.add if log is not None else lambda timings: None)
+        _stop_on_signals(server)
         with server:
-            _stop_on_signals(server)
             sys.setswitchinterval(SWITCH_INTERVAL_S)
             gc.freeze()  # what lives until the end need not be looked at by every collection
             with ServeView(console, server, engine, settings):
