@@ -4,6 +4,7 @@
 #   make test    environment, install, system packages the tests need, lint, types, all tests
 #   make lint    ruff and mypy alone            make bench   the paced benchmark, written into README.md
 #   make soak    10 minutes without an underrun make clean   remove .venv and caches
+#   make model   record, train and export a bundle: PRESET=mini|compact HOURS=2 MINUTES=120 (per stage)
 #
 # PYTHON=/usr/bin/python3.11 chooses the interpreter (3.11 or newer), VENV=DIR the environment,
 # PYTEST_ARGS="tests/unit -k wire" narrows the tests, PIP_ARGS="…" goes to every pip install.
@@ -13,6 +14,11 @@ VENV ?= .venv
 PIP_ARGS ?=
 DEMO_ARGS ?=
 BENCH_ARGS ?=
+PRESET ?= mini
+HOURS ?= 2
+MINUTES ?= 120
+DATA ?= data/doom
+RUNS ?= runs/$(PRESET)
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet $(PIP_ARGS)
@@ -28,7 +34,7 @@ COMPUTING_TESTS := tests/unit tests/streaming tests/export tests/packaging
 LIVE_TESTS := tests/contract tests/integration tests/realtime tests/docs
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench soak clean
+.PHONY: help demo test lint bench soak model clean
 .DELETE_ON_ERROR:
 
 help:
@@ -60,6 +66,19 @@ bench: $(VENV)/.demo-installed
 soak: $(VENV)/.test-installed
 	@bash .ci/system_packages required libportaudio2 libasound2-plugins pulseaudio pulseaudio-utils
 	$(BIN)/python -m pytest -m soak -s --timeout 900 tests/realtime
+
+# Every step goes on where it was interrupted: run the same command again.
+model: $(VENV)/.test-installed
+	@bash .ci/system_packages required libopenal1
+	$(BIN)/sr-runtime record vizdoom --out $(DATA) --hours $(HOURS) --split train --seed 1
+	$(BIN)/sr-runtime record vizdoom --out $(DATA) --minutes 10 --split validation --seed 2
+	$(BIN)/sr-runtime train vae --preset $(PRESET) --data $(DATA) --out $(RUNS)/vae --minutes $(MINUTES)
+	$(BIN)/sr-runtime train stage1 --preset $(PRESET) --data $(DATA) --vae $(RUNS)/vae --out $(RUNS)/stage1 \
+		--minutes $(MINUTES)
+	$(BIN)/sr-runtime train stage2 --data $(DATA) --vae $(RUNS)/vae --init $(RUNS)/stage1 --out $(RUNS)/stage2 \
+		--minutes $(MINUTES)
+	$(BIN)/sr-runtime export --vae $(RUNS)/vae --generator $(RUNS)/stage2 --out $(RUNS)/bundle
+	@echo "==> try it: $(BIN)/sr-runtime demo --bundle $(RUNS)/bundle"
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
