@@ -52,11 +52,17 @@ def export(
         Path | None, typer.Option(help="Checkpoint of the picture encoder (DINOv2 only).")
     ] = None,
     encoder: Annotated[bool, typer.Option(help="Also export the auto-encoder's encoder.")] = True,
+    card_only: Annotated[
+        bool, typer.Option("--card-only", help="Only write the card of the bundle at --out again.")
+    ] = False,
 ) -> None:
     """Write a model bundle from trained networks; each graph is checked against torch."""
     from rich.console import Console
 
     console = Console()
+    if card_only:
+        _write_card(console, out, _read_metrics(metrics))
+        return
     networks = _networks(vae, generator, preset if random_weights else None, vision_weights)
     options: dict[str, Any] = {
         "name": name or out.resolve().name,
@@ -97,6 +103,14 @@ def _read_metrics(path: Path | None) -> dict[str, Any] | None:
         return msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
     except (OSError, msgspec.DecodeError) as error:
         raise ConfigError(f"--metrics {path}: {error}; name the file of 'evaluate --json'") from error
+
+
+def _write_card(console: Console, folder: Path, metrics: dict[str, Any] | None) -> None:
+    from sr_runtime.engine.bundle import load_bundle
+    from sr_runtime.export.card import CARD, write_card
+
+    write_card(folder, load_bundle(folder).manifest, metrics)
+    console.print(f"[bold green]{folder / CARD}[/]", highlight=False)
 
 
 def _write(console: Console, networks: Networks, out: Path, options: dict[str, Any]) -> None:

@@ -53,9 +53,10 @@ def _default_nfe(manifest: Manifest) -> int:
 
 
 def _training(manifest: Manifest) -> str:
-    if not manifest.training:
+    facts = {name: value for name, value in manifest.training.items() if name != "config"}
+    if not facts:
         return "## Training\n\nNothing is recorded about it."
-    return "## Training\n\n" + _table(_flat(manifest.training))
+    return "## Training\n\n" + _table(_flat(facts)) + "\n\nThe whole configuration is in `model.json`."
 
 
 def _parity(manifest: Manifest) -> str:

@@ -6,6 +6,7 @@ Called by the exporter. Thread: any.
 from __future__ import annotations
 
 import contextlib
+import copy
 import logging
 import warnings
 from collections.abc import Iterator
@@ -13,30 +14,12 @@ from typing import Any, Final
 
 import onnx
 import torch
-from torch import Tensor, nn
 
+from sr_runtime.export.streamlined import streamline
 from sr_runtime.model.graphs import EncoderGraph, Graph, export_ready
 from sr_runtime.types import HOP_SAMPLES
 
 OPSET: Final = 20
-
-
-class PlainRMSNorm(nn.Module):
-    """RMSNorm spelled with a division.
-
-    torch's own export uses Reciprocal and Mul, which onnxruntime does not recognise; this form it fuses to
-    one node (13 of them per pass of ``mini``).
-    """
-
-    def __init__(self, norm: nn.RMSNorm) -> None:
-        super().__init__()
-        self.eps = norm.eps or torch.finfo(torch.float32).eps
-        self.weight = norm.weight
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Normalise the last axis."""
-        scaled = x / torch.sqrt(x.pow(2.0).mean(-1, keepdim=True) + self.eps)
-        return scaled if self.weight is None else scaled * self.weight
 
 
 def to_onnx(graph: Graph) -> onnx.ModelProto:
@@ -44,13 +27,14 @@ def to_onnx(graph: Graph) -> onnx.ModelProto:
 
     The encoder's length stays free, in whole hops; every other shape is fixed.
     """
-    replace_norms(graph)
+    copied = export_ready(copy.deepcopy(graph))
+    streamline(copied)
     options: dict[str, Any] = {}
     if isinstance(graph, EncoderGraph):
         options["dynamic_shapes"] = {"audio": {1: torch.export.Dim("hops") * HOP_SAMPLES}}
     with _quiet(), torch.no_grad():
         program = torch.onnx.export(
-            export_ready(graph),
+            copied,
             graph.example_inputs(),
             input_names=list(graph.input_names),
             output_names=list(graph.output_names),
@@ -61,15 +45,6 @@ def to_onnx(graph: Graph) -> onnx.ModelProto:
         )
     assert program is not None
     return without_traces(program.model_proto)
-
-
-def replace_norms(module: nn.Module) -> None:
-    """Put :class:`PlainRMSNorm` in the place of every RMSNorm below ``module``; the result is the same."""
-    for name, child in module.named_children():
-        if isinstance(child, nn.RMSNorm):
-            setattr(module, name, PlainRMSNorm(child))
-        else:
-            replace_norms(child)
 
 
 def without_traces(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -69,7 +69,7 @@ def export_bundle(
     """Write a bundle.
 
     Args:
-        networks: Trained or random networks; their norms are replaced by equal ones in place.
+        networks: Trained or random networks, in evaluation mode.
         folder: Where to; an older bundle there is replaced at the very end.
         options: Name, precision, defaults.
         report: Called with one line per graph.
