@@ -51,7 +51,7 @@ function readAudio(data) {
 }
 
 function packMap(kind, map) {
-  return Buffer.concat([Buffer.from([KINDS.indexOf(kind)]), encode(map)]);
+  return Buffer.concat([Buffer.from([KINDS.indexOf(kind)]), encode(map, { useBigInt64: true })]);
 }
 
 function read(data) {
