@@ -132,10 +132,12 @@ def _progress(label: str) -> Progress:
 
 
 def _table(report: StoreReport) -> Table:
-    table = Table(title=f"sound after picture: {report.lag_hops:+d} hops (r {report.lag_r:.2f})")
+    table = Table(
+        title=f"sound after picture: {report.lag_hops:+d} hops (r {report.lag_r:.2f}), levels in dB"
+    )
     for name in ("split", "kind"):
         table.add_column(name)
-    for name in ("clips", "minutes", "peak dBFS", "RMS dBFS", "silent", "onsets/s", "rejected"):
+    for name in ("clips", "minutes", "peak", "RMS", "silent", "onsets/s", "rejected"):
         table.add_column(name, justify="right")
     for split, kind in sorted({(clip.split, clip.kind) for clip in report.clips}):
         table.add_row(split, kind, *_row([c for c in report.clips if (c.split, c.kind) == (split, kind)]))

@@ -39,7 +39,15 @@ class EventLog:
         self._heights.clear()
 
     def note(
-        self, tic: int, state: Any, before: Variables, now: Variables, action: Action, is_cut: bool
+        self,
+        tic: int,
+        state: Any,
+        before: Variables,
+        now: Variables,
+        action: Action,
+        *,
+        is_cut: bool,
+        is_gift: bool,
     ) -> None:
         """Write down what this tic changed.
 
@@ -50,13 +58,16 @@ class EventLog:
             now: variables after the tic.
             action: what the player did in the tic.
             is_cut: whether the picture jumped.
+            is_gift: whether a cheat gave the player something, which is no pickup.
         """
         if is_cut:
             self._add(tic, "cut")
         if action.use:
             self._add(tic, "use")
         self._note_variables(tic, before, now)
-        self._note_doors(tic, state.sectors)
+        if not is_gift:
+            self._note_pickups(tic, before, now)
+        self._note_doors(tic, state.sectors or ())
         self._note_actors(tic, state.labels)
 
     def _add(self, tic: int, kind: str, name: str = "", value: float = 0.0) -> None:
@@ -70,9 +81,11 @@ class EventLog:
             self._add(tic, "weapon", value=now["SELECTED_WEAPON"])
         elif now["SELECTED_WEAPON_AMMO"] < before["SELECTED_WEAPON_AMMO"]:
             self._add(tic, "shot", value=now["SELECTED_WEAPON"])
+
+    def _note_pickups(self, tic: int, before: Variables, now: Variables) -> None:
         for variable in _STOCKS:
             if now[variable] > before[variable]:
-                self._add(tic, "gain", variable.lower(), now[variable] - before[variable])
+                self._add(tic, "pickup", variable.lower(), now[variable] - before[variable])
 
     def _note_doors(self, tic: int, sectors: Any) -> None:
         """Write down when a ceiling (door) or a floor (lift) begins to move."""

@@ -45,6 +45,8 @@ class TakeSpec:
         seed: of the game and of the agent.
         sound_wad: a sound-replacing PWAD for ground truth passes.
         sfx_volume: the game's ``snd_sfxvolume``.
+        log_doors: whether the events tell doors and lifts, which takes most of the time on large maps (300
+            tics of MAP25: 1.4 s instead of 0.1 s); the game stays the same.
     """
 
     wad: str
@@ -53,6 +55,7 @@ class TakeSpec:
     seed: int
     sound_wad: Path | None = None
     sfx_volume: float = SFX_VOLUME
+    log_doors: bool = True
 
 
 def load_vizdoom() -> ModuleType:
@@ -111,6 +114,7 @@ def start_game(spec: TakeSpec, folder: Path) -> Any:
     game.set_mode(vzd.Mode.PLAYER)
     game.set_episode_timeout(0)
     _set_senses(game, vzd)
+    game.set_sectors_info_enabled(spec.log_doors)
     game.add_game_args(" ".join(_arguments(spec)))
     game.init()
     return game
@@ -123,7 +127,6 @@ def _set_senses(game: Any, vzd: ModuleType) -> None:
     game.set_render_hud(True)
     game.set_render_screen_flashes(True)
     game.set_labels_buffer_enabled(True)
-    game.set_sectors_info_enabled(True)
     game.set_audio_buffer_enabled(True)
     game.set_audio_sampling_rate(vzd.SamplingRate.SR_44100)
     game.set_audio_buffer_size(1)

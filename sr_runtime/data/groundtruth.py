@@ -70,7 +70,7 @@ def click_onsets(spec: TakeSpec, tics: int, fingerprint: Fingerprint) -> npt.NDA
     with tempfile.TemporaryDirectory(prefix="sr-clicks-") as folder:
         wad = Path(folder) / "clicks.wad"
         write_click_wad(game_data(spec.wad), wad)
-        with Take(replace(spec, sound_wad=wad)) as take:
+        with Take(replace(spec, sound_wad=wad, log_doors=False)) as take:
             sounds = [tic.sound for tic in fingerprint.verify(take.tics(tics), "clicks")]
     return _click_times(sounds)
 
@@ -96,6 +96,6 @@ def stems(spec: TakeSpec, tics: int, fingerprint: Fingerprint) -> Iterator[tuple
         with tempfile.TemporaryDirectory(prefix="sr-stem-") as folder:
             wad = Path(folder) / f"{stem}.wad"
             write_stem_wad(game_data(spec.wad), wad, stem)
-            with Take(replace(spec, sound_wad=wad)) as take:
+            with Take(replace(spec, sound_wad=wad, log_doors=False)) as take:
                 hops = hops_of_tics(fingerprint.verify(take.tics(tics), f"stem {stem}"))
                 yield stem, np.concatenate([hop.sound for hop in hops])

@@ -141,7 +141,7 @@ def _measure(clip: Clip) -> ClipReport:
 
 def _reasons(report: ClipReport, change: Signal) -> list[str]:
     reasons = []
-    if report.silent_share == 1.0:
+    if report.silent_share == 1.0 and report.kind != "quiet":
         reasons.append("silent throughout")
     if report.clipped_share > MAX_CLIPPED:
         reasons.append(f"{100 * report.clipped_share:.1f} % of samples at full scale")

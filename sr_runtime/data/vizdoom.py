@@ -85,15 +85,12 @@ class Take:
         """Play ``count`` tics and yield each one's picture and sound; fills :attr:`events`."""
         before, action = variables(self._game.get_state()), Action()
         for tic in range(count):
-            if (tic + TIC_HZ) % (_AMMO_EVERY_S * TIC_HZ) == 0:
-                self._game.send_game_command("give ammo")
+            is_gift = self._provide(tic, before)
             restarted = self._advance(action)
             state = self._game.get_state()
             now = variables(state)
             is_cut = restarted or _distance(now, before) > CUT_UNITS
-            self._log.note(tic, state, before, now, action, is_cut)
-            if now["HEALTH"] < HURT:
-                self._game.send_game_command("give health")
+            self._log.note(tic, state, before, now, action, is_cut=is_cut, is_gift=is_gift or restarted)
             before, action = now, self._agent.act(_observe(tic, now, state))
             yield Tic(state.screen_buffer, state.audio_buffer, is_cut)
 
@@ -104,6 +101,16 @@ class Take:
             if tic == 3 and self._can_warp and self._grid.spots:
                 action.warp = self._grid.spots[int(self._rng.integers(len(self._grid.spots)))]
             self._advance(action)
+
+    def _provide(self, tic: int, now: Variables) -> bool:
+        """Give what the player runs out of, so that a take goes on; return whether something was given."""
+        is_hurt = now["HEALTH"] < HURT
+        is_time = (tic + TIC_HZ) % (_AMMO_EVERY_S * TIC_HZ) == 0
+        if is_hurt:
+            self._game.send_game_command("give health")
+        if is_time:
+            self._game.send_game_command("give ammo")
+        return is_hurt or is_time
 
     def _advance(self, action: Action) -> bool:
         """Play one tic; return True if the level had to be started again."""
@@ -139,7 +146,7 @@ def play(map_name: str, seed: int, seconds: float, kind: Kind = "dense", wad: st
     wad = wad or ("freedoom1" if map_name.upper().startswith("E") else "freedoom2")
     check_recordable(wad, map_name)
     hops = round(seconds * HOP_HZ)
-    with Take(TakeSpec(wad, map_name.upper(), kind, seed)) as take:
+    with Take(TakeSpec(wad, map_name.upper(), kind, seed, log_doors=False)) as take:
         yield from hops_of_tics(take.tics(tics_for_hops(hops)))
 
 

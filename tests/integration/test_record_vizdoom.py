@@ -66,7 +66,7 @@ def test_a_recorded_clip_has_pictures_sound_and_events(sparse_store: ClipStore):
     assert frames.std() > 10
     assert len({frame.tobytes() for frame in frames[::10]}) > 5  # it moves
     assert clip.events == sorted(clip.events, key=lambda event: event.time_s)
-    assert {event.kind for event in clip.events} & {"shot", "use", "door", "gain"}
+    assert {event.kind for event in clip.events} & {"shot", "use", "door", "pickup"}
 
 
 def test_clicks_mark_the_real_sounds_onsets(sparse_store: ClipStore):
