@@ -17,8 +17,9 @@ import numpy as np
 
 from sr_runtime.engine.bundle import Bundle, load_bundle
 from sr_runtime.export import compress
+from sr_runtime.export.facts import ExportOptions
 from sr_runtime.export.source import Networks, networks_from_config
-from sr_runtime.export.trained import ExportOptions, export_bundle
+from sr_runtime.export.trained import export_bundle
 from sr_runtime.model.presets import (
     AggregatorConfig,
     CompactVAEConfig,

@@ -115,7 +115,8 @@ def _write_card(console: Console, folder: Path, metrics: dict[str, Any] | None) 
 
 def _write(console: Console, networks: Networks, out: Path, options: dict[str, Any]) -> None:
     from sr_runtime.engine.bundle import load_bundle
-    from sr_runtime.export.trained import ExportOptions, export_bundle
+    from sr_runtime.export.facts import ExportOptions
+    from sr_runtime.export.trained import export_bundle
 
     with console.status("exporting"):
         manifest = export_bundle(networks, out, ExportOptions(**options), console.print)

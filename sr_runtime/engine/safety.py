@@ -24,8 +24,8 @@ FADE_SAMPLES: Final = 240
 """5 ms from the last sample to silence, so that a broken hop does not click."""
 
 _POLE: Final = float(np.exp(-2 * np.pi * DC_BLOCK_HZ / SAMPLE_RATE))
-_ZEROS: Final = np.array([1.0, -1.0])
-_POLES: Final = np.array([1.0, -_POLE])
+DC_ZEROS: Final = np.array([1.0, -1.0])
+DC_POLES: Final = np.array([1.0, -_POLE])
 
 
 def is_sound(audio: npt.NDArray[np.float32]) -> bool:
@@ -46,7 +46,7 @@ class OutputGuard:
 
     def clean(self, audio: Audio) -> Audio:
         """Return a new array (1600, 2) without DC."""
-        filtered, self._dc[:] = lfilter(_ZEROS, _POLES, audio, axis=0, zi=self._dc)
+        filtered, self._dc[:] = lfilter(DC_ZEROS, DC_POLES, audio, axis=0, zi=self._dc)
         self._dc[np.abs(self._dc) < 1e-20] = 0.0  # Denormals in endless silence are slow.
         result: Audio = filtered.astype(np.float32)
         self._last[:] = result[-1]

@@ -97,6 +97,7 @@ class Session:
         settings: Guidance, evaluations, seed and sampler.
         timings: What the newest hop cost.
         counters: Hops, repeated frames, resets after a broken hop.
+        latent: What the newest hop drew, normalised, float32 (1, latent size).
 
     Thread: inference.
     """
@@ -107,6 +108,7 @@ class Session:
         self.settings = settings
         self.timings = HopTimings()
         self.counters = Counters()
+        self.latent = np.zeros((1, manifest.latent_size), dtype=np.float32)
         self._prepare_ms = 0.0
         self._state = bundle.initial_state()
         self._null_token = bundle.constants["null_token"].astype(np.float32)
@@ -184,9 +186,9 @@ class Session:
         vision_ms = watch.lap()
         hidden = self._transformer.append(token, self._null_token)
         transformer_ms = watch.lap()
-        latent = self._head.sample(self._state["audio_hidden"], hidden, self.settings)
+        self.latent = self._head.sample(self._state["audio_hidden"], hidden, self.settings)
         head_ms = watch.lap()
-        audio = self._finish(latent, is_repeat=frame is None)
+        audio = self._finish(self.latent, is_repeat=frame is None)
         self._note_timings(vision_ms, transformer_ms, head_ms, watch.lap())
         return audio
 
