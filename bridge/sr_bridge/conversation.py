@@ -114,6 +114,7 @@ class Conversation:
         self._token_file = token_file
         self._link = Link(endpoint, curve)
         self._is_linked = False
+        self._is_greeted = False
         self._heard_s = time.monotonic()
         self._retry_s = 0.0
         self._rejected_s = -1e9
@@ -198,7 +199,7 @@ class Conversation:
         self.welcome = None
         self.refusal = None
         self._refresh_token()
-        self.send(self._hello)
+        self._is_greeted = self.send(self._hello)
 
     def _refresh_token(self) -> None:
         """Read the connection file again: a restarted runtime has a new token."""
@@ -211,6 +212,8 @@ class Conversation:
         self._hello = replace(self._hello, token=info.token)
 
     def _retry_hello(self) -> None:
+        if self._is_linked and not self._is_greeted:
+            self._greet()
         if self.refusal is None or not self._is_linked or time.monotonic() < self._retry_s:
             return
         is_stale_token = self.refusal.code == BAD_TOKEN and self._token_file is not None

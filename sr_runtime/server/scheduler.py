@@ -80,6 +80,7 @@ class Scheduler:
         self._live: dict[int, LiveSession] = {}
         self._lockstep: dict[int, LockstepSession] = {}
         self._starved_beats = 0
+        self._turn = 0
 
     def __len__(self) -> int:
         return len(self._live) + len(self._lockstep)
@@ -188,7 +189,7 @@ class Scheduler:
         return any(session.has_work for session in self._lockstep.values())
 
     def spend_spare_time(self, spare_ms: float) -> bool:
-        """Do one piece of lockstep work if it fits into the time before the next beat.
+        """Do one piece of lockstep work, of the session whose turn it is, if it fits before the next beat.
 
         Args:
             spare_ms: Time until the next beat is due.
@@ -201,8 +202,9 @@ class Scheduler:
         if not ready or not (is_fitting or self._starved_beats >= STARVED_BEATS):
             return False
         self._starved_beats = 0
-        for session in ready:
-            self._guard(session.id, partial(self._advance, session))
+        self._turn += 1
+        session = ready[self._turn % len(ready)]
+        self._guard(session.id, partial(self._advance, session))
         return True
 
     def _note_starving(self) -> None:
