@@ -1,8 +1,11 @@
-"""Hypothesis settings for a machine that is busy with something else: no deadlines, fewer examples."""
+"""Hypothesis beside busy machines (no deadlines, fewer examples) and beside onnxruntime (no subnormals)."""
 
 from __future__ import annotations
 
+from functools import partial
+
 from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
 
 unhurried = settings(
     deadline=None,
@@ -10,3 +13,7 @@ unhurried = settings(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],
 )
 """A decorator for ``@given`` tests; goes above ``@given``."""
+
+floats = partial(st.floats, allow_subnormal=False)
+"""onnxruntime, once used in a process, makes its thread flush subnormal numbers to zero, which hypothesis
+refuses to work with unless it is told not to make any."""

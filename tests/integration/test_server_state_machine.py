@@ -11,6 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from sr_bridge.messages import Bye, Error, Status, Welcome, encode
 
 from sr_runtime.engine import Engine
+from tests.unhurried import floats
 from tests.virtual_runtime import Player, RecordingSink, VirtualRuntime
 
 ENGINE = Engine("probe")
@@ -57,7 +58,7 @@ class WireMachine(RuleBasedStateMachine):
         changes=st.fixed_dictionaries(
             {},
             optional={
-                "guidance": st.floats(0, 10), "nfe": st.integers(1, 64), "gain": st.floats(0, 4),
+                "guidance": floats(0, 10), "nfe": st.integers(1, 64), "gain": floats(0, 4),
                 "mute": st.booleans(), "pause": st.booleans(), "reset": st.booleans(),
                 "seed": st.integers(0, 2**63 - 1), "play": st.sampled_from(["engine", "runtime", "both"]),
             },

@@ -13,7 +13,7 @@ from sr_bridge.errors import BAD_HEADER, ProtocolError
 from sr_bridge.messages import Control, Hello, Kind, Ping, Pong, Status, UnknownKind, decode, encode
 from sr_bridge.schema import Counts, Flag, Integer, Names, Number, Rule, Text
 
-from tests.unhurried import unhurried
+from tests.unhurried import floats, unhurried
 
 KINDS = [
     getattr(messages, name)
@@ -29,7 +29,7 @@ def values_of(rule: Rule) -> st.SearchStrategy[Any]:
     if isinstance(rule, Integer):
         return st.integers(rule.low, rule.high)
     if isinstance(rule, Number):
-        return st.floats(rule.low, rule.high)
+        return floats(rule.low, rule.high)
     if isinstance(rule, Flag):
         return st.booleans()
     if isinstance(rule, Names):
@@ -61,7 +61,7 @@ def test_arbitrary_bytes_are_refused_and_never_crash_the_parser(data: bytes) -> 
 
 
 plain = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats() | st.text(max_size=40),
+    st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | floats() | st.text(max_size=40),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=12), inner, max_size=4),
     max_leaves=8,
 )

@@ -25,7 +25,7 @@ from sr_runtime.server.mailbox import (
 )
 from sr_runtime.server.reception import Reception
 from sr_runtime.server.settings import ServerSettings
-from tests.unhurried import unhurried
+from tests.unhurried import floats, unhurried
 
 TOKEN = "0123456789abcdef"
 ALICE, BOB = (0, b"alice"), (0, b"bob")
@@ -235,7 +235,7 @@ hostile = st.one_of(
         st.integers(3, 10),
         st.dictionaries(
             st.sampled_from(["session", "token", "gain", "fps", "mode", "protocol", "reset", "t0_ns", "nfe"]),
-            st.one_of(st.integers(-(2**63), 2**64 - 1), st.floats(), st.text(max_size=8), st.booleans()),
+            st.one_of(st.integers(-(2**63), 2**64 - 1), floats(), st.text(max_size=8), st.booleans()),
         ),
     ),
     st.builds(

@@ -21,7 +21,7 @@ from sr_runtime.server.curve import CurveStore
 from sr_runtime.server.endpoints import is_local
 from sr_runtime.server.limits import MAX_PEERS_REMEMBERED, ErrorBudget, TokenBucket
 from sr_runtime.server.settings import ServerSettings
-from tests.unhurried import unhurried
+from tests.unhurried import floats, unhurried
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="file modes are POSIX's")
 
@@ -200,7 +200,11 @@ def test_a_line_that_is_no_key_in_authorized_clients_is_named(tmp_path: Path) ->
 
 
 @unhurried
-@given(st.lists(st.floats(0, 10), max_size=50), st.floats(1, 100), st.floats(1, 50))
+@given(
+    st.lists(floats(0, 10), max_size=50),
+    floats(1, 100),
+    floats(1, 50),
+)
 def test_a_bucket_never_gives_more_than_its_rate_and_burst(
     steps: list[float], rate: float, burst: float
 ) -> None:
