@@ -159,6 +159,8 @@ def make_report(result: Evaluation, engine: Engine, sampling: Sampling, seeds: i
         onset_f1=_onset_scores(result),
         offset_ms=_offsets(result),
         kl_yamnet=_systems(result, lambda takes: mean_kl(takes, real)),
+        kl_yamnet_sparse=_systems(result, lambda takes: mean_kl(_of_kind(takes, True), real)),
+        kl_yamnet_dense=_dense_kl(result),
         kad_yamnet=_distances(result, kad, kad_interval),
         fad_yamnet=_distances(result, fad, fad_interval),
         loudness_corr=_systems(result, mean_loudness_corr),
@@ -179,6 +181,16 @@ def _hear_other(clip: EvaluationClip, clips: Sequence[EvaluationClip], yamnet: Y
     other = baselines.other_clip(clip, clips)
     sound = baselines.fitted(other.true_audio, len(clip.true_audio))
     return listen(sound, clip, yamnet, origin=other.index, with_onsets=False)
+
+
+def _dense_kl(result: Evaluation) -> Systems | None:
+    if all(clip.judges_sync for clip in result.clips):
+        return None
+    return _systems(result, lambda takes: mean_kl(_of_kind(takes, False), result.takes["real"]))
+
+
+def _of_kind(takes: Sequence[Take], judges_sync: bool) -> list[Take]:
+    return [take for take in takes if take.clip.judges_sync == judges_sync]
 
 
 def _onset_scores(result: Evaluation) -> OnsetScores:

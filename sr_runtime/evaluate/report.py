@@ -89,7 +89,10 @@ class HopTimes(msgspec.Struct, frozen=True):
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that ``sr-runtime evaluate --json`` writes."""
+    """Everything that ``sr-runtime evaluate --json`` writes.
+
+    ``kl_yamnet_sparse`` and ``kl_yamnet_dense`` split ``kl_yamnet`` by kind of clip; None without dense ones.
+    """
 
     n_clips: int
     n_sync_clips: int
@@ -97,6 +100,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     onset_f1: OnsetScores
     offset_ms: Offsets
     kl_yamnet: Systems
+    kl_yamnet_sparse: Systems
+    kl_yamnet_dense: Systems | None
     kad_yamnet: Distances
     fad_yamnet: Distances
     loudness_corr: Systems
@@ -156,6 +161,8 @@ def _system_table(report: Report) -> list[str]:
         "| against the real sound | model | VAE | silence | noise | other clip | real halves |",
         "| --- | --- | --- | --- | --- | --- | --- |",
         _row(f"KL-{network} ↓ (nats)", report.kl_yamnet),
+        _row("· sparse clips", report.kl_yamnet_sparse),
+        *([_row("· dense clips", report.kl_yamnet_dense)] if report.kl_yamnet_dense else []),
         _row(f"KAD-{network} ↓ (n = {kad.n})", kad, kad.real_floor),
         _row(f"FAD-{network} ↓ (n = {fad.n})", fad, fad.real_floor),
         _row("loudness correlation ↑", report.loudness_corr),

@@ -60,13 +60,23 @@ def test_json_has_the_promised_keys(evaluated):
     report = json.loads((evaluated / "mine.json").read_text())
     assert set(report) == {
         *("n_clips", "n_sync_clips", "seconds", "onset_f1", "offset_ms", "kl_yamnet", "kad_yamnet"),
-        *("fad_yamnet", "loudness_corr", "side_agreement", "hop_ms", "hops", "network", "settings"),
+        *(
+            "kl_yamnet_sparse",
+            "kl_yamnet_dense",
+            "fad_yamnet",
+            "loudness_corr",
+            "side_agreement",
+            "hop_ms",
+            "hops",
+            "network",
+            "settings",
+        ),
         *("model", "bundle_sha256", "device", "threads", "commit"),
     }
     assert set(report["onset_f1"]) == {"model", "chance", "ceiling", "vae"}
     assert set(report["offset_ms"]) == {"median", "p10", "p90", "clips"}
     assert set(report["hop_ms"]) == {"p50", "p99", "worst"}
-    for metric in ("kl_yamnet", "loudness_corr", "side_agreement"):
+    for metric in ("kl_yamnet", "kl_yamnet_sparse", "kl_yamnet_dense", "loudness_corr", "side_agreement"):
         assert set(report[metric]) == SYSTEMS
     for metric in ("kad_yamnet", "fad_yamnet"):
         assert set(report[metric]) == SYSTEMS | {"real_floor", "interval", "n", "n_real"}
