@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 from sr_bridge.messages import Hello
 
@@ -20,6 +20,8 @@ from sr_runtime.server.telemetry import HopMeter
 from sr_runtime.types import HOP_SAMPLES
 from tests.unhurried import unhurried
 
+FOREIGN_OFFSETS = st.integers(-(10**18), -5 * 10**9) | st.integers(5 * 10**9, 10**18)
+"""Between clocks in ns; smaller ones are taken for the same clock."""
 FPS = [1.0, 7.0, 20.0, 24.0, 29.97, 30.0, 35.0, 59.94, 60.0, 120.0, 144.0, 240.0]
 
 
@@ -74,9 +76,8 @@ def test_lockstep_counts_do_not_drift_over_a_day() -> None:
 
 
 @unhurried
-@given(st.integers(-(10**18), 10**18), st.lists(st.integers(300_000, 40_000_000), min_size=5, max_size=50))
+@given(FOREIGN_OFFSETS, st.lists(st.integers(300_000, 40_000_000), min_size=5, max_size=50))
 def test_frame_ages_survive_any_offset_of_the_senders_clock(offset: int, delays: list[int]) -> None:
-    assume(not -5 * 10**9 < offset < 5 * 10**9)  # that would be our own clock
     clock, errors = CaptureClock(), []
     for index, delay in enumerate(delays):
         captured = index * 33_333_333
