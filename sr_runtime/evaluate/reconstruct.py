@@ -5,11 +5,17 @@ Only bundles with the optional ``encoder`` graph can; the baseline ``vae`` is le
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 
 from sr_runtime.engine.decoder import DecoderStage
 from sr_runtime.engine.session import Engine
 from sr_runtime.types import Audio
+
+_DITHER: Final = 1e-5
+"""−100 dBFS. Encoders take logarithms of spectra, and games are digitally silent between sounds; the 1e-8
+that keeps log(0) away was optimised out of an exported graph as “adding zero”."""
 
 
 def can_reconstruct(engine: Engine) -> bool:
@@ -28,6 +34,7 @@ def reconstruct(engine: Engine, audio: Audio) -> Audio:
         float32, the same shape.
     """
     decoder = DecoderStage(engine.backend.graph("decoder"), engine.bundle.initial_state())
-    latents = engine.backend.graph("encoder").run({"audio": audio[None]})["latent"][0]
+    dither = np.random.default_rng(0).standard_normal(audio.shape, np.float32) * _DITHER
+    latents = engine.backend.graph("encoder").run({"audio": (audio + dither)[None]})["latent"][0]
     # A copy: the stage hands out the same buffer at every hop.
     return np.concatenate([decoder.decode(latent[None]).copy() for latent in latents])
