@@ -321,14 +321,15 @@ class Client:
 
         Raises:
             NotConnected: there is no session.
+            RefusedError: it was asked for too often.
             SilentPeer: no answer within ``timeout_s``.
         """
         talk = self._pumped()
-        talk.status = None
+        talk.status, told = None, talk.last_error
         talk.send(Status(talk.open_session().session))
         deadline = time.monotonic() + timeout_s
         while talk.status is None:
-            self._wait_for_answer("status", timeout_s, deadline)
+            self._wait_for_answer("status", told, deadline)
         return talk.status
 
     def ping(self, timeout_s: float = 1.0) -> ClockReading:
@@ -336,20 +337,25 @@ class Client:
 
         Raises:
             NotConnected: there is no session.
+            RefusedError: it was asked for too often (over 50 times a second).
             SilentPeer: no answer within ``timeout_s``.
         """
         talk = self._pumped()
+        told = talk.last_error
         talk.pongs.clear()
         talk.send(Ping(talk.open_session().session, time.monotonic_ns()))
         deadline = time.monotonic() + timeout_s
         while not talk.pongs:
-            self._wait_for_answer("pong", timeout_s, deadline)
+            self._wait_for_answer("pong", told, deadline)
         return talk.pongs[-1]
 
-    def _wait_for_answer(self, what: str, timeout_s: float, deadline: float) -> None:
+    def _wait_for_answer(self, what: str, told: Error | None, deadline: float) -> None:
+        talk = self._pumped(0.05)
+        talk.open_session()
+        if talk.last_error is not None and talk.last_error is not told and not talk.last_error.seq:
+            raise _refused(talk.last_error)
         if time.monotonic() > deadline:
-            raise SilentPeer(f"no {what} within {timeout_s:g} s from {self.endpoint}")
-        self._pumped(0.05).open_session()
+            raise SilentPeer(f"no {what} in time from {self.endpoint}")
 
 
 def _refused(error: Error) -> RefusedError:

@@ -182,6 +182,15 @@ def test_a_taken_port_says_what_to_do(server: RunningServer, tmp_path: Path) -> 
         other.server.start()
 
 
+def test_asking_too_often_is_refused_and_not_mistaken_for_silence(tmp_path: Path) -> None:
+    with RunningServer(tmp_path, max_controls_hz=1.0) as server, server.client() as client:
+        client.connect(PATIENCE_S)
+        client.ping(PATIENCE_S)
+        with pytest.raises(RefusedError, match="rate_limited"):
+            client.status(PATIENCE_S)
+            client.ping(PATIENCE_S)
+
+
 # -- attacks, beside a good client --------------------------------------------------------------------
 
 
