@@ -50,6 +50,8 @@ def build_app() -> typer.Typer:
             level=logging.DEBUG if debug else logging.WARNING,
             format="%(asctime)s %(levelname)s %(name)s: %(message)s",
         )
+        # Its font search alone would bury everything else that --debug is asked for.
+        logging.getLogger("matplotlib").setLevel(logging.WARNING)
 
     for verb in VERBS:
         importlib.import_module(f"sr_runtime.cli.{verb}").register(app)

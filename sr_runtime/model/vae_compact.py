@@ -11,6 +11,7 @@ needs no look-ahead. Layout inside is (B, T, C), which makes every product a pla
 
 from __future__ import annotations
 
+import math
 from typing import cast
 
 import torch
@@ -100,7 +101,9 @@ class CompactEncoder(nn.Module):
         parts = torch.matmul(torch.cat(halves, dim=-1).float(), self.analysis)
         cosine, sine = parts.chunk(2, dim=-1)
         power = cosine.square() + sine.square()
-        return (0.5 * torch.log(power + 1e-8) + 4.5).reshape(batch, count, -1) / 4.5
+        # log(power + 1e-8), written so that no exporter can fold the addition away: silence must stay finite.
+        logs = torch.log1p(power * 1e8) - 8.0 * math.log(10.0)
+        return (0.5 * logs + 4.5).reshape(batch, count, -1) / 4.5
 
 
 class CompactDecoder(nn.Module):
