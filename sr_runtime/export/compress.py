@@ -1,4 +1,4 @@
-"""Make a graph small and quick on a CPU: int8 products, and half-precision storage for what stays fp32.
+"""Make a graph small and quick on a CPU: matrix products in int8.
 
 Called by the exporter for ``--precision int8``. Thread: any.
 """
@@ -14,13 +14,9 @@ from typing import Final
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import numpy_helper
 
 from sr_runtime.export.graph import without_traces
-
-HALF_ABOVE_ELEMENTS: Final = 1024
-"""Smaller initialisers (biases, norms) are not worth a Cast node."""
-
 
 QUANTISE_FROM_ELEMENTS: Final = 65_536
 """Smaller matrices stay exact: they cost neither time nor space, and first and last layers are among them."""
@@ -60,7 +56,8 @@ def _exact_products(model: onnx.ModelProto, fixed: Sequence[np.ndarray]) -> list
             continue
         matrices = [numpy_helper.to_array(weights[name]) for name in node.input[:2] if name in weights]
         if any(_is_exact(matrix, fixed) for matrix in matrices):
-            names.append(node.name)
+            # The quantiser first turns a Gemm into a MatMul of this other name.
+            names += [node.name, f"{node.name}_MatMul"]
     return names
 
 
@@ -68,33 +65,6 @@ def _is_exact(matrix: np.ndarray, fixed: Sequence[np.ndarray]) -> bool:
     if matrix.size < QUANTISE_FROM_ELEMENTS:
         return True
     return any(np.array_equal(matrix, other) for other in fixed)
-
-
-def halved(model: onnx.ModelProto, fixed: Sequence[np.ndarray] = ()) -> onnx.ModelProto:
-    """Return the model with its large float32 initialisers stored as float16, each behind a Cast.
-
-    onnxruntime folds the Cast when it loads the graph, so that only the file is smaller.
-
-    Args:
-        model: fp32 or quantised; changed in place.
-        fixed: Matrices that keep their precision: a Fourier basis in float16 leaks loud bins into quiet ones.
-    """
-    casts: list[onnx.NodeProto] = []
-    for tensor in model.graph.initializer:
-        if tensor.data_type != TensorProto.FLOAT or np.prod(tensor.dims) < HALF_ABOVE_ELEMENTS:
-            continue
-        name = tensor.name
-        exact = numpy_helper.to_array(tensor)
-        if any(np.array_equal(exact, other) for other in fixed):
-            continue
-        values = exact.astype(np.float16)
-        assert np.isfinite(values).all(), f"{name} does not fit float16"
-        tensor.CopyFrom(numpy_helper.from_array(values, f"{name}_half"))
-        casts.append(helper.make_node("Cast", [f"{name}_half"], [name], to=TensorProto.FLOAT))
-    nodes = [*casts, *model.graph.node]
-    del model.graph.node[:]
-    model.graph.node.extend(nodes)
-    return model
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from onnx import numpy_helper
 from typer.testing import CliRunner
 
 from sr_runtime.cli.main import build_app
@@ -17,11 +18,11 @@ from sr_runtime.engine.bundle import MANIFEST, load_bundle
 from sr_runtime.engine.session import Engine
 from sr_runtime.errors import BundleError, ConfigError
 from sr_runtime.export import trained
-from sr_runtime.export.compress import halved
 from sr_runtime.export.facts import ExportOptions
 from sr_runtime.export.parity import check
 from sr_runtime.export.source import Networks, load_networks, network_folder
 from sr_runtime.export.trained import export_bundle
+from sr_runtime.export.weight_storage import halved
 from sr_runtime.model.checkpoint import save_network
 from tests.small_model import CONFIG, WINDOW, moving_pictures, small_bundle, small_networks
 
@@ -93,6 +94,20 @@ def test_half_precision_storage_is_undone_at_loading() -> None:
     onnx.checker.check_model(small)
     kinds = {tensor.data_type for tensor in small.graph.initializer if np.prod(tensor.dims) >= 1024}
     assert onnx.TensorProto.FLOAT not in kinds
+
+
+def test_weights_stored_as_int8_are_right_to_half_a_step() -> None:
+    model = onnx.load(str(small_bundle("fp32").graph_path("head")))
+    exact = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    small = {
+        tensor.name: numpy_helper.to_array(tensor) for tensor in stored_as_int8(model, 256).graph.initializer
+    }
+    names = [name.removesuffix("_int8") for name in small if name.endswith("_int8")]
+    assert len(names) >= 8
+    for name in names:
+        steps, scale = small[f"{name}_int8"], small[f"{name}_scale"]
+        assert steps.dtype == np.int8
+        assert (np.abs(steps * scale - exact[name]) <= scale * 0.501).all()
 
 
 def test_a_graph_that_differs_from_torch_is_not_exported(
