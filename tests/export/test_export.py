@@ -22,7 +22,7 @@ from sr_runtime.export.facts import ExportOptions
 from sr_runtime.export.parity import check
 from sr_runtime.export.source import Networks, load_networks, network_folder
 from sr_runtime.export.trained import export_bundle
-from sr_runtime.export.weight_storage import halved
+from sr_runtime.export.weight_storage import halved, stored_as_int8
 from sr_runtime.model.checkpoint import save_network
 from tests.small_model import CONFIG, WINDOW, moving_pictures, small_bundle, small_networks
 
