@@ -5,18 +5,29 @@ Called by the exporter. Thread: any.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from sr_runtime.engine.bundle import file_sha256
 from sr_runtime.errors import BundleError
-from sr_runtime.model.checkpoint import CONFIG_FILE, load_config, load_facts, load_generator, load_vae
+from sr_runtime.model.checkpoint import (
+    CONFIG_FILE,
+    WEIGHTS_FILE,
+    load_config,
+    load_facts,
+    load_generator,
+    load_vae,
+)
 from sr_runtime.model.generator import Generator
 from sr_runtime.model.presets import ModelConfig, preset
 from sr_runtime.model.vae import VAE, build_vae
 from sr_runtime.model.vision import FrozenBackbone, build_backbone
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -59,6 +70,7 @@ def load_networks(vae: Path, generator: Path, vision_weights: Path | None = None
     config = load_config(generator_folder)
     _check_pair(load_config(vae_folder), config, vae_folder)
     training = {"vae": load_facts(vae_folder), "generator": load_facts(generator_folder)}
+    _compare_keys(vae_folder, training["generator"])
     return Networks(
         config,
         build_backbone(config.vision, vision_weights),
@@ -92,12 +104,25 @@ def network_folder(path: Path) -> Path:
         BundleError: Neither has a network.
     """
     for folder in (path, path / "network"):
-        if (folder / CONFIG_FILE).is_file() and (folder / "weights.safetensors").is_file():
+        if (folder / CONFIG_FILE).is_file() and (folder / WEIGHTS_FILE).is_file():
             return folder
     raise BundleError(
         f"{path}: no network there (expected config.json and weights.safetensors in it or in "
         f"{path / 'network'}); name the folder that sr-runtime train wrote"
     )
+
+
+def _compare_keys(vae: Path, generator_facts: dict[str, Any]) -> None:
+    """Warn if the generator learned another auto-encoder's latents; tuning the decoder alone is such a case."""
+    wanted, found = generator_facts.get("vae"), file_sha256(vae / WEIGHTS_FILE)[:12]
+    if wanted is not None and wanted != found:
+        logger.warning(
+            "the generator was trained on latents of auto-encoder %s, %s is %s: right only if nothing but its "
+            "decoder was trained since",
+            wanted,
+            vae,
+            found,
+        )
 
 
 def _check_pair(vae: ModelConfig, generator: ModelConfig, folder: Path) -> None:

@@ -156,6 +156,16 @@ def test_networks_of_a_stage_1_run_sample_with_heun(
     )
 
 
+def test_latents_of_another_auto_encoder_are_a_warning(
+    runs: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with_real_backbone_replaced(monkeypatch)
+    networks = small_networks()
+    save_network(runs[1] / "network", networks.generator, CONFIG, {"stage": "stage2", "vae": "0123456789ab"})
+    assert load_networks(*runs).sampler == "consistency"
+    assert "trained on latents of auto-encoder 0123456789ab" in caplog.text
+
+
 def test_the_network_folder_itself_may_be_named(runs: tuple[Path, Path]) -> None:
     assert network_folder(runs[0]) == network_folder(runs[0] / "network")
 
