@@ -1,8 +1,8 @@
 """The verb ``train``: make a network from recordings, one stage after the other.
 
-    sr-runtime train vae      recordings → autoencoder
-    sr-runtime train stage1   recordings + autoencoder → generator (diffusion)
-    sr-runtime train stage2   the same, from stage 1 → few-step generator (consistency tuning)
+sr-runtime train vae      recordings → autoencoder
+sr-runtime train stage1   recordings + autoencoder → generator (diffusion)
+sr-runtime train stage2   the same, from stage 1 → few-step generator (consistency tuning)
 """
 
 from __future__ import annotations
@@ -39,7 +39,9 @@ PrecisionName = Annotated[str, typer.Option(help="32-true, bf16-mixed or 16-mixe
 Threads = Annotated[int | None, typer.Option(help="CPU threads; all by default.")]
 Set = Annotated[list[str] | None, typer.Option("--set", help="Any other setting as key=value.")]
 
-train_app = typer.Typer(help="Train a model on recordings: vae, then stage1, then stage2.", no_args_is_help=True)
+train_app = typer.Typer(
+    help="Train a model on recordings: vae, then stage1, then stage2.", no_args_is_help=True
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -64,10 +66,11 @@ def vae_command(
     set_: Set = None,
 ) -> None:
     """Train the autoencoder: sound to one latent per hop, and back."""
+    from sr_runtime.train.loop import use_threads
     from sr_runtime.train.settings import VaeSettings, with_overrides
     from sr_runtime.train.vae import train_vae
 
-    set_threads(threads)
+    use_threads(threads)
     settings = with_overrides(
         VaeSettings(
             preset=preset,
@@ -105,9 +108,10 @@ def stage1_command(
 ) -> None:
     """Train the generator by diffusion (Algorithm 1)."""
     from sr_runtime.train.diffusion import train_stage1
+    from sr_runtime.train.loop import use_threads
     from sr_runtime.train.settings import DiffusionSettings, with_overrides
 
-    set_threads(threads)
+    use_threads(threads)
     settings = with_overrides(
         DiffusionSettings(
             preset=preset,
@@ -149,9 +153,10 @@ def stage2_command(
 ) -> None:
     """Tune a stage-1 generator to need 1–4 evaluations per hop (Algorithm 2)."""
     from sr_runtime.train.consistency import train_stage2
+    from sr_runtime.train.loop import use_threads
     from sr_runtime.train.settings import ConsistencySettings, with_overrides
 
-    set_threads(threads)
+    use_threads(threads)
     settings = with_overrides(
         ConsistencySettings(
             preset=preset,
@@ -196,14 +201,6 @@ def print_filling(what: str, done: int, of: int) -> None:
         console.print(f"{what}: {done} of {of} clips", highlight=False)
 
 
-def set_threads(threads: int | None) -> None:
-    """Limit torch's threads, if asked to."""
-    if threads is not None:
-        import torch
-
-        torch.set_num_threads(threads)
-
-
 def network_folder(path: Path | None) -> Path | None:
     """Return the network folder of a run folder, or the folder itself when it is one."""
     if path is not None and (path / "network").is_dir():
@@ -239,5 +236,3 @@ def print_line(step: int, progress: float, metrics: dict[str, float]) -> None:
     """Print one logged step as a line of text."""
     numbers = " ".join(f"{name}={value:.4g}" for name, value in metrics.items())
     console.print(f"{progress:6.1%} step {step} {numbers}", highlight=False, soft_wrap=True)
-
-

@@ -1,1 +1,1 @@
-"""Being written."""
+"""Train the networks on recordings: the autoencoder, then the generator in two stages."""

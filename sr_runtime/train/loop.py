@@ -189,3 +189,9 @@ class TrainingLoop:
         self._save()
         self._writer.close()
         return is_complete
+
+
+def use_threads(threads: int | None) -> None:
+    """Limit torch's threads; None leaves all cores to it."""
+    if threads is not None:
+        torch.set_num_threads(threads)
