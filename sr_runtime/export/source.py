@@ -113,12 +113,12 @@ def network_folder(path: Path) -> Path:
 
 
 def _compare_keys(vae: Path, generator_facts: dict[str, Any]) -> None:
-    """Warn if the generator learned another auto-encoder's latents; tuning the decoder alone is such a case."""
+    """Warn if the generator learned another auto-encoder's latents; a tuned decoder is harmless."""
     wanted, found = generator_facts.get("vae"), file_sha256(vae / WEIGHTS_FILE)[:12]
     if wanted is not None and wanted != found:
         logger.warning(
-            "the generator was trained on latents of auto-encoder %s, %s is %s: right only if nothing but its "
-            "decoder was trained since",
+            "the generator was trained on latents of auto-encoder %s, %s is %s: right only if nothing but "
+            "its decoder was trained since",
             wanted,
             vae,
             found,
