@@ -20,7 +20,7 @@ from sr_runtime.evaluate.sync import (
 )
 from tests.unit.game_sounds import bursts, sparse_times
 
-times_lists = st.lists(st.floats(0, 2, allow_nan=False), max_size=12).map(
+times_lists = st.lists(st.floats(0, 2, allow_nan=False, allow_subnormal=False), max_size=12).map(
     lambda times: np.array(times, np.float64)
 )
 
