@@ -9,8 +9,8 @@ from typing import NoReturn
 
 import pytest
 
-# A shell starts background jobs with Ctrl-C ignored, and every child inherits that: tests that press Ctrl-C on
-# a child would wait for ever where the suite itself runs in the background.
+# A shell starts background jobs with Ctrl-C ignored, and every child inherits that: a test that presses it
+# would wait for ever where the suite itself runs in the background.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
