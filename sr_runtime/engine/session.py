@@ -165,12 +165,13 @@ class Session:
         self._state["is_prepared"][0] = True
         self._prepare_ms = watch.lap()
 
-    def step(self, frame: Frame | None) -> Audio:
+    def step(self, frame: Frame | None, is_cut: bool = False) -> Audio:
         """Compute one hop.
 
         Args:
             frame: The newest picture, uint8 (height, width, 3), any size; None if there is no new one, which
                 is the same picture again. Before the first picture a hop is silence and leaves no trace.
+            is_cut: Whether the frame is the first after a scene cut, so that its difference means nothing.
 
         Returns:
             float32 (1600, 2), 48 kHz: what is heard from this frame on; the caller owns the array.
@@ -182,7 +183,7 @@ class Session:
             return np.zeros((HOP_SAMPLES, 2), dtype=np.float32)
         self.prepare()
         watch = Stopwatch()
-        token = self._vision.see_again() if frame is None else self._vision.see(frame)
+        token = self._vision.see_again() if frame is None else self._vision.see(frame, is_cut)
         vision_ms = watch.lap()
         hidden = self._transformer.append(token, self._null_token)
         transformer_ms = watch.lap()

@@ -42,15 +42,17 @@ class VisionStage:
         """Drop what is derived from the state, because the state was replaced."""
         self._repeat_token = None
 
-    def see(self, frame: Frame) -> npt.NDArray[np.float32]:
+    def see(self, frame: Frame, is_cut: bool = False) -> npt.NDArray[np.float32]:
         """Return the token of a new frame: float32 (1, 1, width), valid until the next call.
+
+        After a cut the difference is zero: what was there before says nothing about what moves now.
 
         Raises:
             SessionError: The frame is not uint8 (height, width, 3).
         """
         check_frame(frame)
         self._image[0] = stretch(frame, self._spec.width, self._spec.height)
-        if not self.has_frame and self._spec.first_difference == "zero":
+        if is_cut or (not self.has_frame and self._spec.first_difference == "zero"):
             self._run()
             np.copyto(self._previous, self._grid)
         self._run()

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from sr_bridge import errors
 from sr_bridge.errors import ProtocolError
-from sr_bridge.media import HEADER_BYTES, KIND_FRAME, Buffer, parse_frame
+from sr_bridge.media import DISCONTINUITY, HEADER_BYTES, KIND_FRAME, Buffer, FrameMessage, parse_frame
 from sr_bridge.messages import (
     LIVE,
     Bye,
@@ -33,7 +33,7 @@ from sr_runtime.server.auth import Authenticator
 from sr_runtime.server.greeting import judge_hello
 from sr_runtime.server.limits import ErrorBudget, TokenBucket
 from sr_runtime.server.mailbox import ApplyControl, AskStatus, CloseSession, Inbox, OpenSession, StepFrame
-from sr_runtime.server.sessions import Peer, ReceivedFrame, SessionRecord, SessionTable
+from sr_runtime.server.sessions import Peer, ReceivedFrame, SessionRecord, SessionTable, Slot
 from sr_runtime.server.settings import ServerSettings
 
 log = logging.getLogger(__name__)
@@ -118,14 +118,13 @@ class Reception:
         message = parse_frame(data)
         record = self._owner(message.header.session, peer)
         record.heard_s = now_ns / 1e9
-        frame = ReceivedFrame(message, now_ns)
         if record.hello.mode == LIVE:
             self._check_rate(record, len(data), now_ns)
-            record.slot.append(frame)
+            record.slot.append(ReceivedFrame(_with_cut_before(message, record.slot), now_ns))
         else:
             self._check_window(record)
             record.unanswered += 1
-            self._inbox.put(StepFrame(record.id, frame))
+            self._inbox.put(StepFrame(record.id, ReceivedFrame(message, now_ns)))
         record.traffic.frames_received += 1
 
     def _owner(self, session: int, peer: Peer) -> SessionRecord:
@@ -224,6 +223,15 @@ class Reception:
             record.traffic.reject(error.code)
         told = replace(error, session=record.id if record else 0, fatal=record is None)
         return [encode(told)] if self._errors.allows(peer, error.code, self._clock_ns() / 1e9) else []
+
+
+def _with_cut_before(message: FrameMessage, slot: Slot) -> FrameMessage:
+    """Hand a scene cut on from a frame that nobody used to the one that takes its place."""
+    waiting = list(slot)
+    if not waiting or not waiting[0].message.header.flags & DISCONTINUITY:
+        return message
+    header = replace(message.header, flags=message.header.flags | DISCONTINUITY)
+    return replace(message, header=header)
 
 
 def _frame_seq(data: Buffer) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from sr_bridge.errors import BAD_HEADER, ProtocolError
-from sr_bridge.media import FrameMessage
+from sr_bridge.media import DISCONTINUITY, FrameMessage
 from sr_bridge.messages import Control
 
 from sr_runtime.engine import Session
@@ -80,7 +80,10 @@ class SoundStream:
         Raises:
             ProtocolError: The frame cannot be decoded; nothing was computed.
         """
-        audio = self._session.step(None if message is None else decode(message))
+        if message is None:
+            audio = self._session.step(None)
+        else:
+            audio = self._session.step(decode(message), bool(message.header.flags & DISCONTINUITY))
         if self._tape is not None:
             self._tape.keep_hop(message, audio)
         return audio

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import simplejpeg
 from sr_bridge import media
-from sr_bridge.media import DEGRADED, FADE_IN, REPEATED_FRAME, FrameHeader, FrameMessage
+from sr_bridge.media import DEGRADED, DISCONTINUITY, FADE_IN, REPEATED_FRAME, FrameHeader, FrameMessage
 from sr_bridge.messages import Bye, Control, Error, Status, Welcome, encode
 
 from sr_runtime.engine import Engine
@@ -89,6 +89,24 @@ def test_a_flash_clicks_once_in_the_hop_that_saw_it(runtime: VirtualRuntime) -> 
         runtime.beat()
     (click,) = find_clicks(player.sound)
     assert click // 1600 == 17
+
+
+@pytest.mark.parametrize("frames_after_the_cut", [1, 3])
+def test_a_scene_cut_is_no_flash_even_if_its_own_frame_was_dropped(
+    runtime: VirtualRuntime, frames_after_the_cut: int
+) -> None:
+    player = runtime.connect()
+    for _ in range(10):
+        player.frame(level=0)
+        runtime.beat()
+    player.frame(level=255, flags=DISCONTINUITY)
+    for _ in range(frames_after_the_cut - 1):
+        player.frame(level=255)
+    runtime.beat()
+    for _ in range(10):
+        player.frame(level=255)
+        runtime.beat()
+    assert list(find_clicks(player.sound)) == []
 
 
 def test_frame_age_and_capture_time_come_back_with_the_sound(runtime: VirtualRuntime) -> None:

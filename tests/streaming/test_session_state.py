@@ -43,6 +43,22 @@ def test_a_loaded_state_repeats_the_last_frame(engine: Engine) -> None:
     assert np.array_equal(other.step(None), session.step(None))
 
 
+def test_after_a_cut_the_past_pictures_are_forgotten(engine: Engine) -> None:
+    first, second = moving_pictures(2, seed=1)[0], moving_pictures(2, seed=2)[0]
+    new = moving_pictures(1, seed=3)[0]
+    sessions = [engine.open_session(seed=5) for _ in range(2)]
+    start = sessions[0].state()
+    heard = []
+    for session, past in zip(sessions, (first, second), strict=True):
+        session.step(past)
+        # The same memory but for the picture: what differs now is the difference to it alone.
+        state = session.state()
+        session.load_state({**start, **{key: state[key] for key in ("image", "prev_grid", "has_frame")}})
+        heard.append((session.step(new, is_cut=True), session.state()["prev_grid"]))
+    assert np.array_equal(heard[0][0], heard[1][0])
+    assert np.array_equal(heard[0][1], heard[1][1])
+
+
 def test_state_is_what_the_manifest_describes(engine: Engine) -> None:
     session = engine.open_session()
     play(session, 2)
