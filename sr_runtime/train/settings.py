@@ -89,6 +89,7 @@ class VaeSettings(RunSettings, frozen=True, kw_only=True):
         log_weight: of the log-magnitude error.
         convergence_weight: of spectral convergence (1 in the published recipe).
         band_weight: of levels in mel bands (0 in the published recipe).
+        balance_weight: of left against right in mel bands (0 in the published recipe).
         a_weighted: whether the loss hears with A-weighting (true in the published recipe).
         decoder_only: whether the encoder is frozen, so that latents made with it stay valid.
     """
@@ -106,6 +107,7 @@ class VaeSettings(RunSettings, frozen=True, kw_only=True):
     log_weight: float = 1.0
     convergence_weight: float = 0.2
     band_weight: float = 3.0
+    balance_weight: float = 3.0
     a_weighted: bool = False
     decoder_only: bool = False
 

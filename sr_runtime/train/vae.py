@@ -29,7 +29,7 @@ from sr_runtime.train.discriminator import (
 )
 from sr_runtime.train.ema import WeightAverage, evaluating
 from sr_runtime.train.loop import Metrics, Reporter, TrainingLoop
-from sr_runtime.train.losses import FFT_SIZES, LossWeights, band_level_loss, kl_divergence, stft_loss
+from sr_runtime.train.losses import FFT_SIZES, LossWeights, band_errors, kl_divergence, stft_loss
 from sr_runtime.train.optimiser import build_optimiser, set_rate
 from sr_runtime.train.run_folder import RunFolder
 from sr_runtime.train.schedule import ema_decay, learning_rate
@@ -103,15 +103,16 @@ class VaeStage:
         stft = stft_loss(made[..., shift:], wave[..., shift:], sizes, self.loss_weights, overlap=2)
         kl = kl_divergence(mean, logvar)
         loss = stft.total + self.settings.kl_weight * kl
-        levels = band_level_loss(made[..., shift:], wave[..., shift:])
-        loss = loss + self.settings.band_weight * levels
+        bands = band_errors(made[..., shift:], wave[..., shift:])
+        loss = loss + self.settings.band_weight * bands.level + self.settings.balance_weight * bands.balance
         if self.settings.waveform_weight:
             loss = loss + self.settings.waveform_weight * (made - wave).abs().mean()
         return loss, {
             "stft": stft.total.item(),
             "log_magnitude": stft.log_magnitude.item(),
             "convergence": stft.convergence.item(),
-            "band_level": levels.item(),
+            "band_level": bands.level.item(),
+            "balance": bands.balance.item(),
             "kl": kl.item(),
         }
 
@@ -229,6 +230,7 @@ def reconstruction_metrics(made: Tensor, wave: Tensor) -> Metrics:
         wave: float32 (N, 2, S).
     """
     stft = stft_loss(made, wave)
+    bands = band_errors(made, wave)
     levels = [10 * (w.square().mean((1, 2)) + 1e-8).log10() for w in (made, wave)]
     sides = [
         10 * ((w[:, 0].square().mean(1) + 1e-7) / (w[:, 1].square().mean(1) + 1e-7)).log10()
@@ -240,7 +242,8 @@ def reconstruction_metrics(made: Tensor, wave: Tensor) -> Metrics:
         "stft": stft.total.item(),
         "log_magnitude": stft.log_magnitude.item(),
         "convergence": stft.convergence.item(),
-        "band_level": band_level_loss(made, wave).item(),
+        "band_level": bands.level.item(),
+        "balance": bands.balance.item(),
         "level_db": (levels[0] - levels[1]).mean().item(),
         "level_error_db": (levels[0] - levels[1]).abs().mean().item(),
         "stereo_error_db": (sides[0] - sides[1]).abs().mean().item(),

@@ -13,7 +13,7 @@ from sr_runtime.train.losses import (
     FFT_SIZES,
     LossWeights,
     a_weighting,
-    band_level_loss,
+    band_errors,
     kl_divergence,
     spectra,
     stft_loss,
@@ -107,17 +107,27 @@ def test_feature_matching_is_zero_for_the_same_sound(sound):
 def test_band_levels_of_other_noise_agree_where_spectra_do_not():
     torch.manual_seed(0)
     one, other = 0.1 * torch.randn(2, 1, 2, 48_000)
-    assert band_level_loss(one, other).item() < 0.4
+    assert band_errors(one, other).level.item() < 0.4
     assert stft_loss(one, other).log_magnitude.item() > 0.6
 
 
 def test_band_levels_prefer_the_true_loudness_of_noise():
     torch.manual_seed(0)
     one, other = 0.1 * torch.randn(2, 1, 2, 48_000)
-    at = {gain: band_level_loss(gain * one, other).item() for gain in (0.6, 1.0, 1.6)}
+    at = {gain: band_errors(gain * one, other).level.item() for gain in (0.6, 1.0, 1.6)}
     assert at[1.0] == min(at.values())
 
 
 def test_band_levels_hear_the_bass():
     tone = 0.3 * torch.sin(torch.arange(48_000) * 2 * torch.pi * 60 / 48_000).expand(1, 2, -1)
-    assert band_level_loss(torch.zeros_like(tone), tone).item() > 0.2
+    assert band_errors(torch.zeros_like(tone), tone).level.item() > 0.2
+
+
+def test_balance_hears_panning_and_nothing_else():
+    torch.manual_seed(0)
+    noise, other = 0.1 * torch.randn(2, 1, 1, 48_000)
+    left = torch.cat((noise, 0.25 * noise), dim=1)
+    panned_alike, mirrored = torch.cat((other, 0.25 * other), dim=1), left.flip(1)
+    assert band_errors(panned_alike, left).balance.item() < 1e-3
+    assert band_errors(0.5 * left, left).balance.item() < 0.05
+    assert band_errors(mirrored, left).balance.item() > 2.0  # 2 ln 4 = 2.77
