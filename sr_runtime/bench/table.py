@@ -47,6 +47,8 @@ def caption(figures: JsonMap) -> str:
 def wire_line(wire: JsonMap) -> str:
     """Say what came out at the loudspeaker's end of the whole way."""
     latency = wire["frame_to_sample_ms"]
+    if latency["p50"] is None:  # nothing played, so nothing could run dry either: a 0 would claim too much
+        return "No sound device here, so neither underruns nor `frame_to_sample_ms` were measured."
     return (
         f"Through the socket: {wire['underruns']} underruns, `frame_to_sample_ms` "
         f"{_number(latency['p50'])} p50, {_number(latency['p95'])} p95 (sound output: {wire['output']})."

@@ -66,12 +66,22 @@ def _progress_bar() -> Progress:
     return Progress(*columns, console=Console(stderr=True), transient=True)
 
 
-def _tell(settings: DemoSettings, figures: JsonMap) -> None:
-    hop, latency = figures["hop_ms"], figures["frame_to_sample_ms"]
-    lines = [
-        f"hop                   {hop['p50']} ms p50, {hop['p99']} p99, {hop['worst']} worst (there are 33.3)",
+def _heard(figures: JsonMap) -> list[str]:
+    """Say how the sound device did; without one there is nothing that could run dry."""
+    latency = figures["frame_to_sample_ms"]
+    if latency["p50"] is None:
+        return ["sound device          none: not played; underruns and frame to sample were not measured"]
+    return [
         f"underruns             {figures['underruns']} (sound output: {figures['output']})",
         f"frame to sample       {latency['p50']} ms p50, {latency['p95']} p95",
+    ]
+
+
+def _tell(settings: DemoSettings, figures: JsonMap) -> None:
+    hop = figures["hop_ms"]
+    lines = [
+        f"hop                   {hop['p50']} ms p50, {hop['p99']} p99, {hop['worst']} worst (there are 33.3)",
+        *_heard(figures),
         f"onset F1 at 50 ms     {figures['onset_f1']:.2f} against the game's true sound "
         f"(chance: {figures['onset_f1_chance']:.2f})",
         f"loudness correlation  {figures['loudness_corr']:.2f}",

@@ -48,6 +48,13 @@ def test_the_markdown_names_machine_model_and_commit(figures):
         assert fact in text
 
 
+def test_without_a_sound_device_no_underruns_are_claimed(figures):
+    assert "0 underruns" in markdown(figures)
+    figures["wire"]["frame_to_sample_ms"] = {"p50": None, "p95": None}
+    assert "0 underruns" not in markdown(figures)
+    assert "No sound device" in markdown(figures)
+
+
 def test_a_part_that_was_not_measured_has_no_row(figures):
     del figures["busy"]
     assert [row[0] for row in rows(figures)] == ["alone", "socket"]
