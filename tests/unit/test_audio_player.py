@@ -176,7 +176,7 @@ def test_a_hop_of_another_shape_or_type_is_refused() -> None:
 def test_ctrl_c_in_the_terminal_ends_the_script_without_a_second_traceback() -> None:
     code = (
         QUIET + "import time\nfrom sr_runtime.audio import AudioPlayer\np = AudioPlayer()\np.start()\n"
-        "print(p.pid, flush=True)\ntry:\n    time.sleep(60)\nexcept KeyboardInterrupt:\n    p.close()\n"
+        "try:\n    print(p.pid, flush=True)\n    time.sleep(60)\nexcept KeyboardInterrupt:\n    p.close()\n"
     )
     script = subprocess.Popen(
         [sys.executable, "-c", code],
