@@ -1,8 +1,4 @@
-"""Played on a real sound system and recorded: whole sound, true latency, and recovery from every fault.
-
-The machine may be busy: a disturbance by the host (the producer or the audio process was kept away, or the
-sound server ran short) is recognised by the clock and the measurement taken again; a fault of ours is not.
-"""
+"""Played on a real sound system and recorded: whole sound, true latency, and recovery from every fault."""
 
 from __future__ import annotations
 
@@ -30,9 +26,7 @@ from tests.realtime.counting_sound import (
     pulses,
     sounding,
 )
-
-ATTEMPTS = 4
-HOST_STALL_S = 0.040
+from tests.realtime.host import host_disturbance, undisturbed
 
 
 def wait_for(
@@ -53,26 +47,6 @@ def wait_for_sound(recording: Recording, timeout_s: float = 20.0) -> float:
         assert time.monotonic() - begun < timeout_s, "no sound came"
         time.sleep(0.02)
     return time.monotonic() - begun
-
-
-def host_disturbance(producer: Producer, stats: PlayerStats) -> str:
-    """Say how the host disturbed a measurement, empty if it did not."""
-    if producer.latest_s > HOST_STALL_S:
-        return f"the producer was {producer.latest_s * 1000:.0f} ms late"
-    if stats.longest_tick_ms > HOST_STALL_S * 1000:
-        return f"the audio process was away for {stats.longest_tick_ms:.0f} ms"
-    return f"the sound server ran short {stats.device_underflows} times" if stats.device_underflows else ""
-
-
-def undisturbed(attempt: Callable[[], str]) -> None:
-    """Repeat a measurement until the host leaves it alone; skip if it never does."""
-    disturbances = []
-    for _ in range(ATTEMPTS):
-        disturbance = attempt()
-        if not disturbance:
-            return
-        disturbances.append(disturbance)
-    pytest.skip(f"NOT TESTED: the host is too busy: {'; '.join(disturbances)}")
 
 
 def test_every_hop_is_heard_once_in_order_and_whole(null_sink: NullSinkBed) -> None:
