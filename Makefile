@@ -3,7 +3,8 @@
 #   make demo    environment, install, then play Doom with generated sound and write demo.mp4
 #   make test    environment, install, system packages the tests need, lint, types, all tests
 #   make lint    ruff and mypy alone            make bench   the paced benchmark, written into README.md
-#   make soak    10 minutes without an underrun make clean   remove .venv and caches
+#   make soak    10 minutes without an underrun, written into README.md
+#   make clean   remove .venv and caches
 #   make model   record, train and export a bundle: PRESET=mini|compact HOURS=2 MINUTES=120 (per stage)
 #
 # PYTHON=/usr/bin/python3.11 chooses the interpreter (3.11 or newer), VENV=DIR the environment,
@@ -60,12 +61,14 @@ lint: $(VENV)/.test-installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# Without a sound card it plays on a PulseAudio null sink, as the soak does; without that it measures less.
 bench: $(VENV)/.demo-installed
+	@bash .ci/system_packages optional libportaudio2 libasound2-plugins pulseaudio pulseaudio-utils
 	$(BIN)/sr-runtime bench --seconds 60 --history benchmarks/history.jsonl --readme README.md $(BENCH_ARGS)
 
 soak: $(VENV)/.test-installed
 	@bash .ci/system_packages required libportaudio2 libasound2-plugins pulseaudio pulseaudio-utils
-	$(BIN)/python -m pytest -m soak -s --timeout 900 tests/realtime
+	SOAK_PAGE=README.md $(BIN)/python -m pytest -m soak -s --timeout 900 tests/realtime
 
 # Every step goes on where it was interrupted: run the same command again.
 model: $(VENV)/.test-installed

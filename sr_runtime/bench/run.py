@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from sr_runtime.bench.busy import BusyCore
 from sr_runtime.bench.hops import measure_hops
+from sr_runtime.bench.sound import bench_sound
 from sr_runtime.bench.wire import measure_wire
 from sr_runtime.engine.session import Engine
 from sr_runtime.figures import JsonMap
@@ -28,7 +29,7 @@ class BenchSettings:
         seconds: Length of each part.
         device: ``cpu``, ``cuda``, ``tensorrt`` or ``auto``.
         threads: Processor threads of the model.
-        output: Sound device of the wire part by name, ``none``, or None for the default one.
+        output: Sound device of the wire part by name, ``none``, ``null-sink``, or None for the best there is.
         latency: ``low``, ``balanced``, ``safe`` or milliseconds.
         with_busy: Measure beside a busy core, too.
         with_wire: Measure through the socket, too.
@@ -51,8 +52,7 @@ class BenchSettings:
     def serve_arguments(self) -> list[str]:
         """Return the options of ``sr-runtime serve`` for the wire part."""
         arguments = ["--bundle", self.bundle, "--device", self.device, "--threads", str(self.threads)]
-        arguments += ["--latency", self.latency]
-        return arguments + ([] if self.output is None else ["--output", self.output])
+        return [*arguments, "--latency", self.latency]
 
 
 def run_bench(settings: BenchSettings, progress: PartProgress = lambda part, hop: None) -> JsonMap:
@@ -71,7 +71,8 @@ def run_bench(settings: BenchSettings, progress: PartProgress = lambda part, hop
             log = measure_hops(engine, settings.seconds, lambda hop: progress("busy", hop + 1))
         figures["busy"] = log.figures()
     if settings.with_wire:
-        figures["wire"] = measure_wire(
-            settings.serve_arguments(), settings.seconds, lambda index: progress("wire", index + 1)
-        )
+        with bench_sound(settings.output) as sound:
+            figures["wire"] = measure_wire(
+                settings.serve_arguments(), settings.seconds, sound, lambda index: progress("wire", index + 1)
+            )
     return figures

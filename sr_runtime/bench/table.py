@@ -5,6 +5,8 @@ Called by ``sr-runtime bench``. Thread: any.
 
 from __future__ import annotations
 
+from sr_runtime.audio.settings import NO_DEVICE
+from sr_runtime.bench.sound import NULL_SINK_NAME
 from sr_runtime.figures import HOP_MS, STAGES, JsonMap
 
 COLUMNS = ("", "p50", "p99", "worst", *STAGES, "misses", "× real time")
@@ -15,7 +17,7 @@ def rows(figures: JsonMap) -> list[list[str]]:
     parts = {
         "alone": figures,
         "busy core": figures.get("busy"),
-        "socket": figures.get("wire"),
+        _wire_title(figures.get("wire") or {}): figures.get("wire"),
     }
     return [_row(name, part) for name, part in parts.items() if part]
 
@@ -47,12 +49,23 @@ def caption(figures: JsonMap) -> str:
 def wire_line(wire: JsonMap) -> str:
     """Say what came out at the loudspeaker's end of the whole way."""
     latency = wire["frame_to_sample_ms"]
-    if latency["p50"] is None:  # nothing played, so nothing could run dry either: a 0 would claim too much
-        return "No sound device here, so neither underruns nor `frame_to_sample_ms` were measured."
+    if not _was_heard(wire):  # nothing could run dry either: a 0 would claim too much
+        why = wire.get("why_silent") or "no sound device played"
+        return f"Neither underruns nor `frame_to_sample_ms` were measured: {why}."
+    device = "a PulseAudio null sink" if wire["output"] == NULL_SINK_NAME else f"`{wire['output']}`"
     return (
-        f"Through the socket: {wire['underruns']} underruns, `frame_to_sample_ms` "
-        f"{_number(latency['p50'])} p50, {_number(latency['p95'])} p95 (sound output: {wire['output']})."
+        f"Through the socket, playing on {device}: {wire['underruns']} underruns, "
+        f"`frame_to_sample_ms` {_number(latency['p50'])} p50, {_number(latency['p95'])} p95."
     )
+
+
+def _was_heard(wire: JsonMap) -> bool:
+    # Without a device the runtime imagines one, at the right pace: its figures are no measurement.
+    return wire["output"] != NO_DEVICE and wire["frame_to_sample_ms"]["p50"] is not None
+
+
+def _wire_title(wire: JsonMap) -> str:
+    return f"socket, {wire['output']}" if wire and _was_heard(wire) else "socket"
 
 
 def _row(name: str, part: JsonMap) -> list[str]:

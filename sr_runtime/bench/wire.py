@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import cycle, islice
 
 from sr_runtime.bench.hops import moving_pictures
+from sr_runtime.bench.sound import BenchSound
 from sr_runtime.figures import JsonMap, quantiles
 from sr_runtime.live.runtime import RuntimeProcess
 from sr_runtime.live.take import LiveTake, hop_figures, latency_figures, play_live
@@ -16,26 +17,31 @@ from sr_runtime.types import HOP_HZ, Frame
 
 
 def measure_wire(
-    serve_arguments: Sequence[str], seconds: float, on_frame: Callable[[int], None] = lambda index: None
+    serve_arguments: Sequence[str],
+    seconds: float,
+    sound: BenchSound,
+    on_frame: Callable[[int], None] = lambda index: None,
 ) -> JsonMap:
     """Play moving pictures to a runtime for so many seconds and return its figures and ours.
 
     Args:
-        serve_arguments: Options of ``sr-runtime serve``: bundle, device, threads, output, latency.
+        serve_arguments: Options of ``sr-runtime serve``: bundle, device, threads, latency.
         seconds: How long.
+        sound: What is played on.
         on_frame: Called after each frame that was sent, with its index.
     """
-    with RuntimeProcess(serve_arguments) as runtime:
+    arguments = [*serve_arguments, *([] if sound.output is None else ["--output", sound.output])]
+    with RuntimeProcess(arguments, sound.environment) as runtime:
         with runtime.client(play="both", name="sr-runtime bench") as client:
             welcome = client.connect()
             pictures = moving_pictures(welcome.picture_width, welcome.picture_height)
             take = play_live(client, _loop(pictures, seconds), on_frame=on_frame)
         runtime.stop()
         hops = runtime.figures()
-    return {**hop_figures(take.statuses[-1]), **hops, **wire_figures(take)}
+    return {**hop_figures(take.statuses[-1]), **hops, **wire_figures(take, sound)}
 
 
-def wire_figures(take: LiveTake) -> JsonMap:
+def wire_figures(take: LiveTake, sound: BenchSound) -> JsonMap:
     """Return what the runtime and the source noticed beyond the cost of hops."""
     status = take.statuses[-1]
     return {
@@ -47,7 +53,8 @@ def wire_figures(take: LiveTake) -> JsonMap:
         "frames_dropped": status.frames_dropped,
         "hops_repeated": status.hops_repeated,
         "hops_skipped": status.hops_skipped,
-        "output": status.output,
+        "output": (status.output != "none" and sound.name) or status.output,
+        "why_silent": sound.why_silent,
     }
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
-from rich.table import Table
+from rich.table import Column, Table
 
 if TYPE_CHECKING:
     from sr_runtime.figures import JsonMap
@@ -24,7 +24,11 @@ def register(app: typer.Typer) -> None:
         device: Annotated[str, typer.Option(help="cpu, cuda, tensorrt or auto.")] = "cpu",
         threads: Annotated[int, typer.Option(help="Processor threads.", min=1)] = 1,
         output: Annotated[
-            str | None, typer.Option(help="Sound device of the wire part; 'none' for no device.")
+            str | None,
+            typer.Option(
+                help="Sound device of the wire part; 'none', or 'null-sink' for a private PulseAudio. "
+                "[default: the default device, else the null sink]"
+            ),
         ] = None,
         latency: Annotated[str, typer.Option(help="low, balanced, safe or milliseconds.")] = "balanced",
         busy: Annotated[bool, typer.Option(help="Measure beside one busy core, too.")] = True,
@@ -66,7 +70,7 @@ def _progress_bar() -> Progress:
 def _tell(figures: JsonMap) -> None:
     from sr_runtime.bench.table import COLUMNS, caption, rows, wire_line
 
-    table = Table(*COLUMNS, caption=caption(figures), box=None)
+    table = Table(Column(no_wrap=True), *COLUMNS[1:], caption=caption(figures), box=None)
     for row in rows(figures):
         table.add_row(*row)
     console = Console()

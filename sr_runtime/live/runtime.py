@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from sr_bridge import Client
@@ -33,6 +33,7 @@ class RuntimeProcess:
 
     Args:
         arguments: Options for ``sr-runtime serve`` besides endpoint and connection file.
+        environment: Variables that the runtime has besides this process's.
 
     Raises:
         SessionError: The runtime ended before it listened; the message has its last words.
@@ -43,7 +44,8 @@ class RuntimeProcess:
         ...     client.connect()
     """
 
-    def __init__(self, arguments: Sequence[str] = ()) -> None:
+    def __init__(self, arguments: Sequence[str] = (), environment: Mapping[str, str] | None = None) -> None:
+        self._environment = environment or {}
         self._folder = tempfile.TemporaryDirectory(prefix="sr-runtime-")
         folder = Path(self._folder.name)
         self.connection_file = folder / "connection.json"
@@ -69,7 +71,7 @@ class RuntimeProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, FILE_VARIABLE: str(self.connection_file)},
+                env={**os.environ, **self._environment, FILE_VARIABLE: str(self.connection_file)},
             )
         try:
             self._wait_until_listening()

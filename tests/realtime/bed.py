@@ -1,29 +1,20 @@
-"""A real sound system without a sound card: a private PulseAudio whose null sink is recorded by its monitor.
-
-Three settings are there because it failed without them: ``norewinds=1`` (else the sink renders 2 s ahead and
-the callback stalls), ``--disable-shm=yes`` (else the daemon aborts after some dozen runs) and the sink's
-format, rate and channels (else PulseAudio resamples).
-"""
+"""The benchmark's PulseAudio null sink, recorded by its monitor."""
 
 from __future__ import annotations
 
-import contextlib
-import ctypes.util
+import os
 import signal
 import subprocess
 import threading
 import time
-from pathlib import Path
 from types import TracebackType
 
 import numpy as np
 
+from sr_runtime.bench.null_sink import APT, PulseNullSink, missing_component
 from sr_runtime.types import SAMPLE_RATE, Audio
 from tests.conftest import missing, require_command
 
-APT = "apt-get install pulseaudio pulseaudio-utils libasound2-plugins libportaudio2"
-SINK = "module-null-sink sink_name=nr format=float32le rate=48000 channels=2 norewinds=1"
-ASOUND = "</usr/share/alsa/alsa.conf>\npcm.!default { type pulse }\nctl.!default { type pulse }\n"
 BYTES_PER_FRAME = 8
 
 
@@ -93,91 +84,29 @@ class Recording:
         self.stop()
 
 
-class NullSinkBed:
-    """A private PulseAudio daemon in ``folder``.
+class NullSinkBed(PulseNullSink):
+    """The null sink, recorded, and broken as sound servers break."""
 
-    Attributes:
-        own_env: the variables that lead programs to it (``PULSE_SERVER``, ``ALSA_CONFIG_PATH``).
-        env: a whole environment with these.
-    """
-
-    def __init__(self, folder: Path, base_env: dict[str, str]) -> None:
-        require_components()
-        self._folder = folder
-        folder.chmod(0o700)
-        self._socket = folder / "pulse.sock"
-        config = folder / "asound.conf"
-        config.write_text(ASOUND)
-        own = {"PULSE_SERVER": f"unix:{self._socket}", "ALSA_CONFIG_PATH": str(config)}
-        self.own_env = own
-        self.env = {**base_env, **own}
-        self._daemon: subprocess.Popen[bytes] | None = None
-        self.start_daemon()
-
-    def start_daemon(self) -> None:
-        """Start PulseAudio (again) and wait until it listens."""
-        options = "-n --daemonize=no --use-pid-file=no --exit-idle-time=-1 --disable-shm=yes --realtime=no"
-        command = ["pulseaudio", *options.split(), "--high-priority=yes", "--log-level=1"]
-        command += ["-L", f"module-native-protocol-unix socket={self._socket} auth-anonymous=1", "-L", SINK]
-        home = {**self.env, "XDG_RUNTIME_DIR": str(self._folder), "HOME": str(self._folder)}
-        self._socket.unlink(missing_ok=True)
-        with (self._folder / "pulseaudio.log").open("ab") as log:
-            self._daemon = subprocess.Popen(
-                command, env=home, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
-            )
-        deadline = time.monotonic() + 10
-        while not self._answers():
-            assert time.monotonic() < deadline, (self._folder / "pulseaudio.log").read_text()
-            time.sleep(0.02)
-
-    def _answers(self) -> bool:
-        """Tell whether the daemon listens and has its sink."""
-        if not self._socket.exists():
-            return False
-        listing = subprocess.run(
-            ["pactl", "list", "short", "sinks"], env=self.env, capture_output=True, timeout=10, check=False
-        )
-        return b"nr" in listing.stdout
-
-    def kill_daemon(self) -> None:
-        """End PulseAudio as a crash would."""
-        assert self._daemon is not None
-        self._daemon.kill()
-        self._daemon.wait()
-        self._daemon = None
+    def __init__(self) -> None:
+        require_command("parec", APT)
+        if absent := missing_component():
+            missing(absent, APT)
+        super().__init__()
 
     def freeze_daemon(self) -> None:
         """Stop it in its tracks (SIGSTOP): clients see nothing but silence."""
-        assert self._daemon is not None
-        self._daemon.send_signal(signal.SIGSTOP)
+        self.daemon.send_signal(signal.SIGSTOP)
 
     def thaw_daemon(self) -> None:
         """Let it go on (SIGCONT)."""
-        assert self._daemon is not None
-        self._daemon.send_signal(signal.SIGCONT)
+        self.daemon.send_signal(signal.SIGCONT)
 
     def record(self) -> Recording:
         """Begin to record what is played; a context manager, or call ``stop()``."""
-        return Recording(self.env)
+        return Recording({**os.environ, **self.environment})
 
     def close(self) -> None:
-        """End the daemon."""
-        if self._daemon is None:
-            return
-        with contextlib.suppress(ProcessLookupError):
-            self.thaw_daemon()
-        self._daemon.terminate()
-        try:
-            self._daemon.wait(2)
-        except subprocess.TimeoutExpired:
-            self.kill_daemon()
-
-
-def require_components() -> None:
-    """End the test as :func:`tests.conftest.missing` says if a part of the sound system is not installed."""
-    for command in ("pulseaudio", "parec", "pactl"):
-        require_command(command, APT)
-    if ctypes.util.find_library("portaudio") is None:
-        missing("the PortAudio library", APT)
-    if not any(Path("/usr/lib").glob("**/alsa-lib/libasound_module_pcm_pulse.so")):
-        missing("ALSA's pulse plugin", APT)
+        """End the daemon, frozen or not."""
+        if self._daemon is not None:
+            self._daemon.send_signal(signal.SIGCONT)
+        super().close()

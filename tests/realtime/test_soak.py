@@ -1,6 +1,7 @@
 """The whole way for ten minutes: frames, socket, model, audio process, a real sound system, not one underrun.
 
-Run by ``make soak``. ``SOAK_SECONDS`` and ``SOAK_BUNDLE`` change its length and model.
+Run by ``make soak``. ``SOAK_SECONDS`` and ``SOAK_BUNDLE`` change its length and model; ``SOAK_PAGE`` is the
+page between whose soak markers the result is written if it is a good one.
 """
 
 from __future__ import annotations
@@ -16,9 +17,12 @@ from sr_runtime.bench.hops import moving_pictures
 from sr_runtime.live.runtime import RuntimeProcess
 from sr_runtime.live.take import LiveTake, play_live
 from tests.realtime.bed import NullSinkBed
+from tests.realtime.soak_report import fill_page, sentence
 
 SECONDS = float(os.environ.get("SOAK_SECONDS", "600"))
 BUNDLE = os.environ.get("SOAK_BUNDLE", "default")
+PAGE = os.environ.get("SOAK_PAGE", "")
+LATENCY = "balanced"
 
 # Everything is loaded and every buffer has its size after this.
 SETTLED_S = 30.0
@@ -31,7 +35,7 @@ def play(runtime: RuntimeProcess, seconds: float) -> LiveTake:
         return play_live(client, islice(cycle(pictures), round(seconds * 30)))
 
 
-def test_a_few_seconds_of_pictures_are_heard_on_a_real_sound_system(null_sink: NullSinkBed):
+def test_a_few_seconds_of_pictures_are_heard_on_a_real_sound_system(null_sink: NullSinkBed, tmp_path):
     with null_sink.record() as recording, RuntimeProcess(["--bundle", "probe"]) as runtime:
         take = play(runtime, 4.0)
         heard = recording.stop()
@@ -39,22 +43,22 @@ def test_a_few_seconds_of_pictures_are_heard_on_a_real_sound_system(null_sink: N
     assert loud_s > 2.0
     assert 20.0 < take.statuses[-1].frame_to_sample_ms_p50 < 1000.0
     assert take.statuses[-1].output not in ("", "none")
+    page = tmp_path / "README.md"
+    page.write_text("<!-- soak:start --><!-- soak:end -->")
+    fill_page(str(page), sentence(take, "probe", "balanced", 0.0))
+    assert "4 s of model `probe` with `balanced` on a PulseAudio null sink" in page.read_text()
 
 
 @pytest.mark.soak
 def test_ten_minutes_with_the_balanced_preset_have_no_underrun(null_sink: NullSinkBed):
-    with RuntimeProcess(["--bundle", BUNDLE, "--latency", "balanced"]) as runtime:
+    with RuntimeProcess(["--bundle", BUNDLE, "--latency", LATENCY]) as runtime:
         play(runtime, SETTLED_S)
         process = psutil.Process(runtime.pid)
         before = process.memory_info().rss
         take = play(runtime, SECONDS)
         grown_mb = (process.memory_info().rss - before) / 1e6
-    status = take.statuses[-1]
-    print(
-        f"{SECONDS:.0f} s: {status.underruns} underruns, {status.gaps_ms:.1f} ms of gaps, "
-        f"hop {status.hop_ms_p50:.1f} ms p50, {status.hop_ms_p99:.1f} p99, "
-        f"frame to sample {status.frame_to_sample_ms_p50:.0f} ms p50, "
-        f"{status.frame_to_sample_ms_p95:.0f} p95, memory {grown_mb:+.1f} MB"
-    )
-    assert status.underruns == 0
+    told = sentence(take, BUNDLE, LATENCY, grown_mb)
+    print(told)
+    assert take.statuses[-1].underruns == 0
     assert grown_mb < 20.0
+    fill_page(PAGE, told)

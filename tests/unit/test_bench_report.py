@@ -23,7 +23,12 @@ def part(p50: float) -> dict:
 
 @pytest.fixture
 def figures() -> dict:
-    wire = {**part(9.0), "underruns": 0, "frame_to_sample_ms": {"p50": 110.0, "p95": None}, "output": "none"}
+    wire = {
+        **part(9.0),
+        "underruns": 0,
+        "frame_to_sample_ms": {"p50": 110.0, "p95": None},
+        "output": "a card",
+    }
     return {
         **part(8.0),
         "device": "cpu",
@@ -37,27 +42,31 @@ def figures() -> dict:
 
 
 def test_the_table_has_one_row_for_each_part(figures):
-    assert [row[0] for row in rows(figures)] == ["alone", "busy core", "socket"]
+    assert [row[0] for row in rows(figures)] == ["alone", "busy core", "socket, a card"]
     assert rows(figures)[0][1:4] == ["8.0", "9.0", "10.0"]
     assert rows(figures)[0][-1] == "4.2"  # 33.3 ms / 8.0 ms
 
 
 def test_the_markdown_names_machine_model_and_commit(figures):
     text = markdown(figures)
-    for fact in ("Some CPU (2 cores)", "`default`", "`abc`", "1800 hops", "0 underruns"):
+    for fact in ("Some CPU (2 cores)", "`default`", "`abc`", "1800 hops", "playing on `a card`: 0 underruns"):
         assert fact in text
 
 
 def test_without_a_sound_device_no_underruns_are_claimed(figures):
     assert "0 underruns" in markdown(figures)
-    figures["wire"]["frame_to_sample_ms"] = {"p50": None, "p95": None}
+    figures["wire"]["output"] = "none"
+    figures["wire"]["why_silent"] = "no sound device was wanted"
     assert "0 underruns" not in markdown(figures)
-    assert "No sound device" in markdown(figures)
+    assert "Neither underruns nor `frame_to_sample_ms` were measured: no sound device was" in markdown(
+        figures
+    )
+    assert rows(figures)[2][0] == "socket"
 
 
 def test_a_part_that_was_not_measured_has_no_row(figures):
     del figures["busy"]
-    assert [row[0] for row in rows(figures)] == ["alone", "socket"]
+    assert [row[0] for row in rows(figures)] == ["alone", "socket, a card"]
 
 
 def test_the_history_grows_by_one_line_for_each_run(tmp_path, figures):
