@@ -1,0 +1,194 @@
+using System;
+using System.Collections.Generic;
+using System.Diagnostics;
+using System.IO;
+using System.Text;
+
+namespace SoundReactor.Editor
+{
+    /// <summary>
+    /// A runtime started as a child of the editor. Its words go to a log file, not to a pipe: a pipe would break,
+    /// and the runtime with it, when a domain reload ends the reader. It can be found again by its process id.
+    /// No method waits for the process.
+    /// </summary>
+    public sealed class RuntimeProcess
+    {
+        private const int ShownLogBytes = 8192;
+        private readonly Process _process;
+        private readonly string _logPath;
+
+        private RuntimeProcess(Process process, string logPath)
+        {
+            _process = process;
+            _logPath = logPath;
+        }
+
+        /// <summary>Process id; keep it to find the runtime again after a domain reload.</summary>
+        public int Pid { get { return _process.Id; } }
+
+        /// <summary>Whether it runs.</summary>
+        public bool IsRunning
+        {
+            get
+            {
+                try
+                {
+                    return !_process.HasExited;
+                }
+                catch (InvalidOperationException)
+                {
+                    return false;
+                }
+            }
+        }
+
+        /// <summary>Start <paramref name="command"/> with arguments; both may contain spaces.</summary>
+        /// <exception cref="InvalidOperationException">The system cannot start it; the message says why.</exception>
+        public static RuntimeProcess Start(
+            string command, IList<string> arguments, string logPath, IDictionary<string, string> environment)
+        {
+            ProcessStartInfo info = IsWindows
+                ? WindowsShell(command, arguments, logPath)
+                : UnixShell(command, arguments, logPath);
+            info.UseShellExecute = false;
+            info.CreateNoWindow = true;
+            foreach (KeyValuePair<string, string> item in environment)
+            {
+                info.EnvironmentVariables[item.Key] = item.Value;
+            }
+            File.WriteAllText(logPath, "");
+            try
+            {
+                return new RuntimeProcess(Process.Start(info), logPath);
+            }
+            catch (System.ComponentModel.Win32Exception error)
+            {
+                throw new InvalidOperationException("cannot start '" + command + "': " + error.Message);
+            }
+        }
+
+        /// <summary>Find a runtime that an earlier domain has started; null if it has ended.</summary>
+        public static RuntimeProcess Find(int pid, string logPath)
+        {
+            try
+            {
+                Process process = Process.GetProcessById(pid);
+                return process.HasExited ? null : new RuntimeProcess(process, logPath);
+            }
+            catch (ArgumentException)
+            {
+                return null;
+            }
+            catch (InvalidOperationException)
+            {
+                return null;
+            }
+        }
+
+        /// <summary>Ask it to end, as Ctrl-C does; on Windows it is ended at once, with its children.</summary>
+        public void RequestStop()
+        {
+            if (!IsRunning)
+            {
+                return;
+            }
+            if (IsWindows)
+            {
+                Tell("taskkill", "/T /F /PID " + Pid);
+            }
+            else
+            {
+                Tell("kill", "-TERM " + Pid);
+            }
+        }
+
+        /// <summary>End it at once.</summary>
+        public void Kill()
+        {
+            try
+            {
+                _process.Kill();
+            }
+            catch (InvalidOperationException)
+            {
+                // has ended by itself
+            }
+            catch (System.ComponentModel.Win32Exception)
+            {
+                // is ending
+            }
+        }
+
+        /// <summary>Return the last lines that it has written.</summary>
+        public string ReadLog()
+        {
+            try
+            {
+                using (FileStream file = new FileStream(_logPath, FileMode.Open, FileAccess.Read, FileShare.ReadWrite))
+                {
+                    file.Seek(-Math.Min(file.Length, ShownLogBytes), SeekOrigin.End);
+                    return new StreamReader(file, Encoding.UTF8).ReadToEnd();
+                }
+            }
+            catch (IOException)
+            {
+                return "";
+            }
+        }
+
+        private static bool IsWindows
+        {
+            get { return Environment.OSVersion.Platform == PlatformID.Win32NT; }
+        }
+
+        private static ProcessStartInfo UnixShell(string command, IList<string> arguments, string logPath)
+        {
+            // "exec" makes the shell become the runtime, so that the process id is the runtime's.
+            StringBuilder line = new StringBuilder("exec ").Append(UnixQuoted(command));
+            foreach (string argument in arguments)
+            {
+                line.Append(' ').Append(UnixQuoted(argument));
+            }
+            line.Append(" >").Append(UnixQuoted(logPath)).Append(" 2>&1 </dev/null");
+            ProcessStartInfo info = new ProcessStartInfo("/bin/sh");
+            info.Arguments = "-c \"" + line.ToString().Replace("\\", "\\\\").Replace("\"", "\\\"") + "\"";
+            return info;
+        }
+
+        private static ProcessStartInfo WindowsShell(string command, IList<string> arguments, string logPath)
+        {
+            StringBuilder line = new StringBuilder(WindowsQuoted(command));
+            foreach (string argument in arguments)
+            {
+                line.Append(' ').Append(WindowsQuoted(argument));
+            }
+            line.Append(" > ").Append(WindowsQuoted(logPath)).Append(" 2>&1");
+            return new ProcessStartInfo("cmd.exe", "/s /c \"" + line + "\"");
+        }
+
+        private static string UnixQuoted(string text)
+        {
+            return "'" + text.Replace("'", "'\\''") + "'";
+        }
+
+        private static string WindowsQuoted(string text)
+        {
+            return "\"" + text.Replace("\"", "") + "\"";
+        }
+
+        private static void Tell(string command, string arguments)
+        {
+            ProcessStartInfo info = new ProcessStartInfo(command, arguments);
+            info.UseShellExecute = false;
+            info.CreateNoWindow = true;
+            try
+            {
+                Process.Start(info).Dispose();
+            }
+            catch (System.ComponentModel.Win32Exception)
+            {
+                // no such command on this system: Kill remains
+            }
+        }
+    }
+}

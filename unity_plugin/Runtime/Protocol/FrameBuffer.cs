@@ -1,0 +1,60 @@
+using System;
+
+namespace SoundReactor.Protocol
+{
+    /// <summary>
+    /// Room for one frame with its headers, so that it leaves in one piece without another copy. Get it from
+    /// <see cref="RuntimeClient.BeginFrame"/>, write pixels at <see cref="PixelsAt"/>, and commit it.
+    /// </summary>
+    public sealed class FrameBuffer
+    {
+        /// <summary>Index of the first pixel byte in <see cref="Data"/>.</summary>
+        public const int PixelsAt = Zmtp.MaxHeaderBytes + FrameHeader.Bytes;
+
+        internal FrameBuffer()
+        {
+            Data = new byte[PixelsAt];
+        }
+
+        /// <summary>The bytes; pixels begin at <see cref="PixelsAt"/>.</summary>
+        public byte[] Data { get; private set; }
+        /// <summary>How the pixels are stored.</summary>
+        public FrameFormat Format { get; private set; }
+        /// <summary>Pixels in a row.</summary>
+        public int Width { get; private set; }
+        /// <summary>Rows.</summary>
+        public int Height { get; private set; }
+        /// <summary>Bytes of pixels; may be set lower for a JPEG.</summary>
+        public int PayloadBytes { get; set; }
+        internal int Length { get { return PixelsAt + PayloadBytes; } }
+
+        internal void Prepare(int width, int height, FrameFormat format, int payloadBytes)
+        {
+            Width = width;
+            Height = height;
+            Format = format;
+            PayloadBytes = payloadBytes;
+            if (Data.Length < PixelsAt + payloadBytes)
+            {
+                Data = new byte[PixelsAt + payloadBytes];
+            }
+        }
+
+        internal void Seal(uint session, ulong seq, FrameFlags flags, long captureNs, ulong step)
+        {
+            FrameHeader header = new FrameHeader();
+            header.Format = Format;
+            header.Flags = flags;
+            header.Session = session;
+            header.Seq = seq;
+            header.CaptureNs = captureNs;
+            header.Width = Width;
+            header.Height = Height;
+            header.PayloadBytes = PayloadBytes;
+            header.Step = step;
+            Data[0] = Zmtp.Long;
+            Zmtp.WriteLongLength(Data, 1, FrameHeader.Bytes + PayloadBytes);
+            header.Write(Data, Zmtp.MaxHeaderBytes);
+        }
+    }
+}
