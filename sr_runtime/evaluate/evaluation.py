@@ -47,6 +47,7 @@ from sr_runtime.evaluate.scores import (
     onset_pairs,
     pooled_side_agreement,
 )
+from sr_runtime.evaluate.seeds import seed_spreads
 from sr_runtime.evaluate.sync import chance_f1, offset_spread, pooled_f1
 from sr_runtime.evaluate.yamnet import NETWORK, Yamnet
 from sr_runtime.types import SAMPLE_RATE, Audio
@@ -165,6 +166,7 @@ def make_report(result: Evaluation, engine: Engine, sampling: Sampling, seeds: i
         fad_yamnet=_distances(result, fad, fad_interval),
         loudness_corr=_systems(result, mean_loudness_corr),
         side_agreement=_systems(result, pooled_side_agreement),
+        seed_spread=seed_spreads(result.takes["model"], real, seeds),
         hop_ms=_hop_times(result.hop_ms),
         hops=len(result.hop_ms),
         network=NETWORK,

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sr_runtime.errors import MissingDependency
-from sr_runtime.evaluate.report import Distances, Report, Systems
+from sr_runtime.evaluate.report import Distances, Report, Spread, Systems
 from sr_runtime.evaluate.scores import Take
 from sr_runtime.types import SAMPLE_RATE, Audio
 
@@ -43,11 +43,12 @@ def plot_bars(report: Report, path: Path) -> None:
     figure = _figure(13, 6.5)
     axes = figure.subplots(2, 3).ravel()
     _onset_bars(axes[0], report)
-    _system_bars(axes[1], report.kl_yamnet, f"KL-{report.network} ↓")
+    _system_bars(axes[1], report.kl_yamnet, f"KL-{report.network} ↓", report.spread_of("kl_yamnet"))
     _system_bars(axes[2], report.kad_yamnet, f"KAD-{report.network} ↓ (n = {report.kad_yamnet.n})")
     _system_bars(axes[3], report.fad_yamnet, f"FAD-{report.network} ↓ (n = {report.fad_yamnet.n})")
-    _system_bars(axes[4], report.loudness_corr, "loudness correlation ↑")
-    _system_bars(axes[5], report.side_agreement, "left/right agreement ↑ (chance 0.5)", line=0.5)
+    _system_bars(axes[4], report.loudness_corr, "loudness correlation ↑", report.spread_of("loudness_corr"))
+    side = report.spread_of("side_agreement")
+    _system_bars(axes[5], report.side_agreement, "left/right agreement ↑ (chance 0.5)", side, line=0.5)
     figure.suptitle(f"{report.model}, {report.n_clips} validation clips, commit {report.commit}")
     figure.savefig(path, dpi=_DPI)
 
@@ -98,11 +99,20 @@ def _onset_bars(axes: Axes, report: Report) -> None:
     names = ("model", "chance", "ceiling", "vae")
     values = {name: value for name in names if (value := getattr(report.onset_f1, name)) is not None}
     _bars(axes, values, f"onset F1 at 50 ms ↑ ({report.n_sync_clips} sparse clips)")
+    _error_bar(axes, report.onset_f1.model, report.spread_of("onset_f1"))
 
 
-def _system_bars(axes: Axes, systems: Systems, title: str, line: float | None = None) -> None:
+def _error_bar(axes: Axes, value: float, spread: Spread | None) -> None:
+    if spread is not None:
+        axes.vlines(0, value - spread.std, value + spread.std, colors="black", linewidth=2)
+
+
+def _system_bars(
+    axes: Axes, systems: Systems, title: str, spread: Spread | None = None, line: float | None = None
+) -> None:
     values = {name: getattr(systems, name) for name in _SYSTEMS if getattr(systems, name) is not None}
     _bars(axes, values, title)
+    _error_bar(axes, systems.model, spread)
     if line is not None:
         axes.axhline(line, color="black", linewidth=0.8, linestyle=":")
     if isinstance(systems, Distances):

@@ -30,7 +30,10 @@ class OnsetScores(msgspec.Struct, frozen=True):
 
 
 class Offsets(msgspec.Struct, frozen=True):
-    """Sync offsets of the sparse clips in ms, positive = late; None where no clip has enough onsets."""
+    """Sync offsets of the sparse clips in ms, positive = late; None where no take has enough onsets.
+
+    ``clips`` counts the takes that have: clips × seeds at most.
+    """
 
     median: float | None
     p10: float | None
@@ -71,6 +74,31 @@ class Distances(Systems, frozen=True):
     n_real: int
 
 
+class Spread(msgspec.Struct, frozen=True):
+    """One figure of the model over several seeds: mean, sample standard deviation, and each seed's value."""
+
+    mean: float
+    std: float
+    values: list[float]
+
+
+class SeedSpreads(msgspec.Struct, frozen=True, kw_only=True):
+    """How much the model's figures move from seed to seed, each seed judged alone.
+
+    ``offset_ms`` is None where a seed had too few onsets. The report's own figures are over all seeds
+    together; a distance over fewer embeddings lies higher, so FAD's mean over seeds is not FAD over all.
+    """
+
+    seeds: int
+    onset_f1: Spread
+    offset_ms: Spread | None
+    kl_yamnet: Spread
+    kad_yamnet: Spread
+    fad_yamnet: Spread
+    loudness_corr: Spread
+    side_agreement: Spread
+
+
 class Settings(msgspec.Struct, frozen=True):
     """How the sound was drawn: guidance ω, evaluations per hop, sampler, and takes per clip."""
 
@@ -92,6 +120,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that ``sr-runtime evaluate --json`` writes.
 
     ``kl_yamnet_sparse`` and ``kl_yamnet_dense`` split ``kl_yamnet`` by kind of clip; None without dense ones.
+    ``seed_spread`` is None for a single seed.
     """
 
     n_clips: int
@@ -106,6 +135,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     fad_yamnet: Distances
     loudness_corr: Systems
     side_agreement: Systems
+    seed_spread: SeedSpreads | None
     hop_ms: HopTimes
     hops: int
     network: str
@@ -115,6 +145,11 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     device: str
     threads: int
     commit: str
+
+    def spread_of(self, figure: str) -> Spread | None:
+        """Return how much a figure moves from seed to seed; None for a single seed."""
+        spread: Spread | None = None if self.seed_spread is None else getattr(self.seed_spread, figure)
+        return spread
 
 
 def write_json(report: msgspec.Struct, path: Path) -> None:
@@ -146,40 +181,46 @@ def _sync_table(report: Report) -> list[str]:
     return [
         "| sync on sparse clips | model | chance | ceiling (real sound) | VAE |",
         "| --- | --- | --- | --- | --- |",
-        f"| onset F1 at 50 ms ↑ | {onsets.model:.3f} | {onsets.chance:.3f} | {onsets.ceiling:.3f} | "
-        f"{_cell(onsets.vae)} |",
+        f"| onset F1 at 50 ms ↑ | {_cell(onsets.model, report.spread_of('onset_f1'))} | "
+        f"{onsets.chance:.3f} | {onsets.ceiling:.3f} | {_cell(onsets.vae)} |",
         "",
         f"The model has come {onsets.way_to_ceiling:.0%} of the way from chance to ceiling. "
         f"Offset in ms (positive = late): median {_ms(offsets.median)}, p10 {_ms(offsets.p10)}, "
-        f"p90 {_ms(offsets.p90)} over {offsets.clips} clips with at least 3 onsets on both sides.",
+        f"p90 {_ms(offsets.p90)} over {offsets.clips} takes with at least 3 onsets on both sides.",
     ]
 
 
 def _system_table(report: Report) -> list[str]:
-    network, kad, fad = report.network, report.kad_yamnet, report.fad_yamnet
+    network, kad, fad, spread = report.network, report.kad_yamnet, report.fad_yamnet, report.seed_spread
     return [
         "| against the real sound | model | VAE | silence | noise | other clip | real halves |",
         "| --- | --- | --- | --- | --- | --- | --- |",
-        _row(f"KL-{network} ↓ (nats)", report.kl_yamnet),
+        _row(f"KL-{network} ↓ (nats)", report.kl_yamnet, report.spread_of("kl_yamnet")),
         _row("· sparse clips", report.kl_yamnet_sparse),
         *([_row("· dense clips", report.kl_yamnet_dense)] if report.kl_yamnet_dense else []),
-        _row(f"KAD-{network} ↓ (n = {kad.n})", kad, kad.real_floor),
-        _row(f"FAD-{network} ↓ (n = {fad.n})", fad, fad.real_floor),
-        _row("loudness correlation ↑", report.loudness_corr),
-        _row("left/right agreement ↑ (chance 0.5)", report.side_agreement),
+        _row(f"KAD-{network} ↓ (n = {kad.n})", kad, report.spread_of("kad_yamnet"), kad.real_floor),
+        _row(f"FAD-{network} ↓ (n = {fad.n})", fad, report.spread_of("fad_yamnet"), fad.real_floor),
+        _row("loudness correlation ↑", report.loudness_corr, report.spread_of("loudness_corr")),
+        _row(
+            "left/right agreement ↑ (chance 0.5)", report.side_agreement, report.spread_of("side_agreement")
+        ),
         "",
+        *([f"± is the standard deviation over {spread.seeds} seeds, same clips.", ""] if spread else []),
         f"95 % over clips: KAD-{network} {_span(kad.interval)}, FAD-{network} {_span(fad.interval)}. "
         "“Other clip” is real sound, so its KAD and FAD are near 0 by construction.",
     ]
 
 
-def _row(title: str, systems: Systems, floor: float | None = None) -> str:
-    cells = [systems.model, systems.vae, systems.silence, systems.noise, systems.other_clip, floor]
-    return f"| {title} | {' | '.join(_cell(cell) for cell in cells)} |"
+def _row(title: str, systems: Systems, spread: Spread | None = None, floor: float | None = None) -> str:
+    others = [systems.vae, systems.silence, systems.noise, systems.other_clip, floor]
+    cells = [_cell(systems.model, spread), *(_cell(other) for other in others)]
+    return f"| {title} | {' | '.join(cells)} |"
 
 
-def _cell(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"
+def _cell(value: float | None, spread: Spread | None = None) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.3f}" if spread is None else f"{value:.3f} ± {spread.std:.3f}"
 
 
 def _span(span: Span) -> str:

@@ -66,6 +66,7 @@ def test_json_has_the_promised_keys(evaluated):
             "fad_yamnet",
             "loudness_corr",
             "side_agreement",
+            "seed_spread",
             "hop_ms",
             "hops",
             "network",
@@ -92,6 +93,20 @@ def test_figures_are_plausible(evaluated):
     assert report["side_agreement"]["silence"] == 0.5
     assert (report["model"], report["network"]) == ("probe", "YAMNet")
     assert len(report["bundle_sha256"]) == 64
+
+
+def test_figures_have_error_bars_over_seeds(evaluated):
+    report = json.loads((evaluated / "mine.json").read_text())
+    spread = report["seed_spread"]
+    assert spread["seeds"] == 2
+    figures = ("onset_f1", "kl_yamnet", "kad_yamnet", "fad_yamnet", "loudness_corr", "side_agreement")
+    for name in figures:
+        assert len(spread[name]["values"]) == 2
+        assert spread[name]["std"] == pytest.approx(np.std(spread[name]["values"], ddof=1))
+        assert spread[name]["mean"] == pytest.approx(np.mean(spread[name]["values"]))
+    page = (evaluated / "report.md").read_text()
+    assert f"{report['kl_yamnet']['model']:.3f} ± {spread['kl_yamnet']['std']:.3f}" in page
+    assert "standard deviation over 2 seeds" in page
 
 
 def test_folder_has_report_plots_and_examples(evaluated):
