@@ -24,6 +24,7 @@ namespace SoundReactor.Audio
         private const int MaxHistoryFrames = 1024; // in the window besides one step: the filter, a crossfade
         private const int FadeInFrames = 240; // 5 ms
         private const int FadeOutFrames = 480; // 10 ms
+        private const int ShortestFadeFrames = 96; // 2 ms; with less left, only the last sample is faded
         private const int CrossfadeFrames = 240;
         private const int HopFrames = 1600;
         private const int JitterFrames = 960; // 20 ms: how late a hop may be without being heard
@@ -332,7 +333,7 @@ namespace SoundReactor.Audio
             {
                 weight = 1f - (float)_fadeIn-- / FadeInFrames;
             }
-            if (_fadeOutIn != int.MaxValue && --_fadeOutIn < _fadeOutLength)
+            if (_fadeOutIn != int.MaxValue && --_fadeOutIn < _fadeOutLength && _fadeOutLength >= ShortestFadeFrames)
             {
                 weight *= _fadeOutIn / _fadeOutLength;
             }
