@@ -42,6 +42,10 @@ def evaluate(
         typer.Option(min=2, help="Validation clips, half of them sparse. [default: 16, or all of --data]"),
     ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Takes of the model per clip.")] = 1,
+    against: Annotated[
+        str | None,
+        typer.Option(help="Bundle of the same networks in fp32: what does this one's precision cost?"),
+    ] = None,
     json: Annotated[Path | None, typer.Option(help="Write the figures here too.")] = None,
     readme: Annotated[
         Path | None, typer.Option(help="Replace the tables between the metrics markers of this file.")
@@ -68,14 +72,30 @@ def evaluate(
 
     if axes and not sweep:
         raise ConfigError(f"evaluate: axes such as {axes[0]!r} belong behind --sweep")
+    if against and sweep:
+        raise ConfigError("evaluate: --against belongs to a whole evaluation, leave it or --sweep out")
     engine = Engine(bundle, device, threads)
+    reference = _reference(engine, against)
     chosen = _clips(data, clips)
     engine.warm_up()
     sampling = Sampling(guidance, nfe, sampler)
     if sweep:
         _sweep(engine, chosen, sampling, [*sweep, *(axes or [])], out, json)
     else:
-        _evaluate(engine, chosen, sampling, seeds, out, json, readme)
+        _evaluate(engine, chosen, sampling, seeds, out, json, readme, reference)
+
+
+def _reference(engine: Engine, bundle: str | None) -> Engine | None:
+    """Return a warm engine of the bundle to compare with, on the same device."""
+    from sr_runtime.engine.session import Engine
+    from sr_runtime.evaluate.tolerance import check_same_networks
+
+    if bundle is None:
+        return None
+    reference = Engine(bundle, engine.device, engine.threads)
+    check_same_networks(engine.bundle, reference.bundle)
+    reference.warm_up()
+    return reference
 
 
 def _clips(data: Path | None, count: int | None) -> list[EvaluationClip]:
@@ -117,6 +137,7 @@ def _evaluate(
     out: Path,
     json: Path | None,
     readme: Path | None,
+    reference: Engine | None,
 ) -> None:
     from sr_runtime.evaluate.evaluation import evaluate as run
     from sr_runtime.evaluate.evaluation import make_report
@@ -125,11 +146,11 @@ def _evaluate(
     from sr_runtime.marked import fill
 
     yamnet = Yamnet(engine.threads)
-    hops = seeds * sum(clip.clip.hops for clip in clips)
+    hops = seeds * sum(clip.clip.hops for clip in clips) * (2 if reference else 1)
     with _bar(f"sounding {len(clips)} clips", hops) as advance:
-        result = run(engine, clips, yamnet, sampling, seeds, advance)
+        result = run(engine, clips, yamnet, sampling, seeds, advance, reference)
     with _CONSOLE.status("computing the figures"):
-        report = make_report(result, engine, sampling, seeds)
+        report = make_report(result, engine, sampling, seeds, reference)
     _write_out(report, result, out)
     if json is not None:
         write_json(report, json)

@@ -49,6 +49,7 @@ from sr_runtime.evaluate.scores import (
 )
 from sr_runtime.evaluate.seeds import seed_spreads
 from sr_runtime.evaluate.sync import chance_f1, offset_spread, pooled_f1
+from sr_runtime.evaluate.tolerance import Tolerance, hear_reference, spelt_out, tolerance
 from sr_runtime.evaluate.yamnet import NETWORK, Yamnet
 from sr_runtime.types import SAMPLE_RATE, Audio
 
@@ -88,6 +89,7 @@ def evaluate(
     sampling: Sampling,
     seeds: int = 1,
     on_progress: Progress = ignore_progress,
+    reference: Engine | None = None,
 ) -> Evaluation:
     """Sound and hear every clip with every system.
 
@@ -97,7 +99,8 @@ def evaluate(
         yamnet: The classifier.
         sampling: Settings of the model's sampler.
         seeds: Takes of the model per clip, seeds 0, 1, …
-        on_progress: Told of every hop that the model made.
+        on_progress: Told of every hop that the model or the reference made.
+        reference: A warm engine with the same networks in another precision, to compare with.
 
     Returns:
         The takes, ready for :func:`make_report`.
@@ -106,6 +109,9 @@ def evaluate(
     result.takes["real"] = hear_all(clips, yamnet, lambda clip: clip.true_audio, with_onsets=True)
     hear_model(result, engine, yamnet, sampling, seeds, on_progress)
     hear_baselines(result, engine, yamnet)
+    if reference is not None:
+        settings = spelt_out(sampling, engine)
+        result.takes["reference"] = hear_reference(reference, clips, yamnet, settings, seeds, on_progress)
     return result
 
 
@@ -149,8 +155,10 @@ def hear_baselines(result: Evaluation, engine: Engine, yamnet: Yamnet) -> None:
         takes["vae"] = hear_all(clips, yamnet, lambda clip: reconstruct(engine, clip.true_audio), True)
 
 
-def make_report(result: Evaluation, engine: Engine, sampling: Sampling, seeds: int = 1) -> Report:
-    """Compute every figure of an evaluation."""
+def make_report(
+    result: Evaluation, engine: Engine, sampling: Sampling, seeds: int = 1, reference: Engine | None = None
+) -> Report:
+    """Compute every figure of an evaluation; ``reference`` as in :func:`evaluate`."""
     real = result.takes["real"]
     drawn = sampling.resolved(engine)
     return Report(
@@ -167,6 +175,7 @@ def make_report(result: Evaluation, engine: Engine, sampling: Sampling, seeds: i
         loudness_corr=_systems(result, mean_loudness_corr),
         side_agreement=_systems(result, pooled_side_agreement),
         seed_spread=seed_spreads(result.takes["model"], real, seeds),
+        against=_against(result, engine, reference),
         hop_ms=_hop_times(result.hop_ms),
         hops=len(result.hop_ms),
         network=NETWORK,
@@ -177,6 +186,13 @@ def make_report(result: Evaluation, engine: Engine, sampling: Sampling, seeds: i
         threads=engine.threads,
         commit=git_commit(),
     )
+
+
+def _against(result: Evaluation, engine: Engine, reference: Engine | None) -> Tolerance | None:
+    if reference is None:
+        return None
+    takes = result.takes
+    return tolerance(takes["model"], takes["reference"], takes["real"], engine.bundle, reference.bundle)
 
 
 def _hear_other(clip: EvaluationClip, clips: Sequence[EvaluationClip], yamnet: Yamnet) -> Take:

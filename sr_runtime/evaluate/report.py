@@ -6,6 +6,8 @@ from pathlib import Path
 
 import msgspec
 
+from sr_runtime.evaluate.tolerance import Tolerance, tolerance_table
+
 
 class OnsetScores(msgspec.Struct, frozen=True):
     """Onset F1 at 50 ms on the sparse clips, 0..1.
@@ -120,7 +122,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that ``sr-runtime evaluate --json`` writes.
 
     ``kl_yamnet_sparse`` and ``kl_yamnet_dense`` split ``kl_yamnet`` by kind of clip; None without dense ones.
-    ``seed_spread`` is None for a single seed.
+    ``seed_spread`` is None for a single seed, ``against`` without a reference.
     """
 
     n_clips: int
@@ -136,6 +138,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     loudness_corr: Systems
     side_agreement: Systems
     seed_spread: SeedSpreads | None
+    against: Tolerance | None
     hop_ms: HopTimes
     hops: int
     network: str
@@ -160,7 +163,8 @@ def write_json(report: msgspec.Struct, path: Path) -> None:
 
 def markdown(report: Report) -> str:
     """Return the report as a Markdown page."""
-    return "\n".join([*_head(report), "", *_sync_table(report), "", *_system_table(report), ""])
+    against = [*tolerance_table(report.against), ""] if report.against else []
+    return "\n".join([*_head(report), "", *_sync_table(report), "", *_system_table(report), "", *against])
 
 
 def _head(report: Report) -> list[str]:

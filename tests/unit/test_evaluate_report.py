@@ -67,6 +67,7 @@ def test_json_has_the_promised_keys(evaluated):
             "loudness_corr",
             "side_agreement",
             "seed_spread",
+            "against",
             "hop_ms",
             "hops",
             "network",
