@@ -144,13 +144,14 @@ class Game:
         self.wait_for(
             f"answer to {expression}", lambda: sum(line["event"] == "done" for line in self.lines) > done
         )
+        assert "SCRIPT ERROR" not in self.words, self.words
         return str([line for line in self.lines if line["event"] == "done"][-1]["result"])
 
     def count_frames(self, during_s: float) -> int:
         """Return how many pictures the game draws in this time: is it still running, or does it hang?"""
-        first = int(self.order("Engine.get_process_frames()"))
+        first = int(self.order("frames()"))
         time.sleep(during_s)
-        return int(self.order("Engine.get_process_frames()")) - first
+        return int(self.order("frames()")) - first
 
     def quit(self) -> int:
         """End the game as its user does; by force if it does not."""
