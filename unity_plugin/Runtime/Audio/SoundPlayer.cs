@@ -56,6 +56,7 @@ namespace SoundReactor.Audio
         private int _fadeOutIn = int.MaxValue; // output frames until the ring will be empty, if within this block
         private float _fadeOutLength = FadeOutFrames;
         private float _writtenLeft, _writtenRight; // the network thread's own
+        private float[] _afterGap = new float[2 * HopFrames]; // likewise
 
         private int _underruns;
         private int _skips;
@@ -125,8 +126,7 @@ namespace SoundReactor.Audio
 
         /// <summary>
         /// Add sound, interleaved stereo at 48 kHz. <paramref name="isAfterGap"/>: it is faded in because time was
-        /// lost; the sound before it then ends within 5 ms instead of at once (the array is changed for that).
-        /// Thread: network.
+        /// lost; the sound before it then ends within 5 ms instead of at once. Thread: network.
         /// </summary>
         public void Write(float[] interleaved, int frames, bool isAfterGap)
         {
@@ -136,7 +136,7 @@ namespace SoundReactor.Audio
             }
             if (isAfterGap && _ring.Level > 0)
             {
-                EndLast(interleaved, Math.Min(frames, FadeInFrames));
+                interleaved = WithEndOfLast(interleaved, frames);
             }
             _writtenLeft = interleaved[2 * frames - 2];
             _writtenRight = interleaved[2 * frames - 1];
@@ -148,14 +148,22 @@ namespace SoundReactor.Audio
             }
         }
 
-        private void EndLast(float[] interleaved, int frames)
+        /// <summary>Return a copy to which the last sample before, fading, is added: others hear the array, too.</summary>
+        private float[] WithEndOfLast(float[] interleaved, int frames)
         {
-            for (int i = 0; i < frames; i++)
+            if (_afterGap.Length < 2 * frames)
             {
-                float rest = 1f - (i + 1f) / frames;
-                interleaved[2 * i] += rest * _writtenLeft;
-                interleaved[2 * i + 1] += rest * _writtenRight;
+                _afterGap = new float[2 * frames];
             }
+            Buffer.BlockCopy(interleaved, 0, _afterGap, 0, 8 * frames);
+            int faded = Math.Min(frames, FadeInFrames);
+            for (int i = 0; i < faded; i++)
+            {
+                float rest = 1f - (i + 1f) / faded;
+                _afterGap[2 * i] += rest * _writtenLeft;
+                _afterGap[2 * i + 1] += rest * _writtenRight;
+            }
+            return _afterGap;
         }
 
         /// <summary>Add the next sound to a block of the mixer, in the mixer's format. Thread: audio.</summary>

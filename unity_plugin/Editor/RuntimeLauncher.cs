@@ -1,0 +1,79 @@
+using System;
+using System.Collections.Generic;
+using System.Diagnostics;
+using System.IO;
+using SoundReactor.Protocol;
+using UnityEditor;
+
+namespace SoundReactor.Editor
+{
+    /// <summary>
+    /// The runtime that this editor has started. Its process id is kept in the session's state, so that it is found again
+    /// after a domain reload; it ends with the editor, or in Window > SoundReactor.
+    /// </summary>
+    public static class RuntimeLauncher
+    {
+        private const string PidKey = "SoundReactor.Pid";
+
+        /// <summary>Where its words go.</summary>
+        public static string LogPath
+        {
+            get { return Path.Combine(Path.GetTempPath(), "soundreactor-" + Process.GetCurrentProcess().Id + ".log"); }
+        }
+
+        /// <summary>Return the runtime that this editor has started, or null.</summary>
+        public static RuntimeProcess Find()
+        {
+            int pid = SessionState.GetInt(PidKey, 0);
+            return pid == 0 ? null : RuntimeProcess.Find(pid, LogPath);
+        }
+
+        /// <summary>Tell whether any runtime serves this machine, whoever started it.</summary>
+        public static bool IsAnyRunning()
+        {
+            if (Find() != null)
+            {
+                return true;
+            }
+            try
+            {
+                ConnectionFile file = ConnectionFile.TryRead(ConnectionFile.DefaultPath());
+                return file != null && RuntimeProcess.Find(file.Pid, LogPath) != null;
+            }
+            catch (WireException)
+            {
+                return false; // the runtime will write the file anew
+            }
+        }
+
+        /// <summary>Start a runtime; returns what went wrong, or an empty text. Does not wait until it serves.</summary>
+        public static string Start()
+        {
+            try
+            {
+                RuntimeProcess process = RuntimeProcess.Start(
+                    RuntimeSettings.Command, RuntimeSettings.ServeArguments(), LogPath, new Dictionary<string, string>());
+                SessionState.SetInt(PidKey, process.Pid);
+                return "";
+            }
+            catch (InvalidOperationException error)
+            {
+                return error.Message;
+            }
+            catch (IOException error)
+            {
+                return "cannot write " + LogPath + ": " + error.Message;
+            }
+        }
+
+        /// <summary>Ask the runtime to end; does not wait for it.</summary>
+        public static void Stop()
+        {
+            RuntimeProcess process = Find();
+            if (process != null)
+            {
+                process.RequestStop();
+            }
+        }
+    }
+}

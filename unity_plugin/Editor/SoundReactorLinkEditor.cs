@@ -1,0 +1,42 @@
+using UnityEditor;
+using UnityEngine;
+
+namespace SoundReactor.Editor
+{
+    /// <summary>Inspector of the link: settings, mistakes, live figures.</summary>
+    [CustomEditor(typeof(SoundReactorLink))]
+    public sealed class SoundReactorLinkEditor : UnityEditor.Editor
+    {
+        /// <summary>Draw it.</summary>
+        public override void OnInspectorGUI()
+        {
+            DrawDefaultInspector();
+            if (Application.isPlaying)
+            {
+                LiveFigures.DrawLink((SoundReactorLink)target);
+            }
+            else
+            {
+                DrawMistakes();
+            }
+            if (GUILayout.Button("Open Window > SoundReactor"))
+            {
+                SoundReactorWindow.Open();
+            }
+        }
+
+        private static void DrawMistakes()
+        {
+            foreach (string mistake in SceneCheck.Run())
+            {
+                EditorGUILayout.HelpBox(mistake, MessageType.Warning);
+            }
+        }
+
+        /// <summary>Figures move while the game plays.</summary>
+        public override bool RequiresConstantRepaint()
+        {
+            return Application.isPlaying;
+        }
+    }
+}
