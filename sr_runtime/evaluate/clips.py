@@ -12,8 +12,9 @@ from typing import Final, Literal
 
 import numpy as np
 
-from sr_runtime.data.store import Clip, ClipStore
+from sr_runtime.data.store import Clip, ClipStore, Pcm
 from sr_runtime.errors import DataError
+from sr_runtime.evaluate.onsets import FloatArray, detect_onsets
 from sr_runtime.types import Audio
 
 SPARSE_KIND: Final[Literal["sparse"]] = "sparse"
@@ -39,7 +40,16 @@ class EvaluationClip:
     @cached_property
     def true_audio(self) -> Audio:
         """The game's own sound, float32 (hops × 1600, 2), 48 kHz, −1..1."""
-        return np.asarray(self.clip.audio().astype(np.float32) / 32768.0, np.float32)
+        return _as_audio(self.clip.audio())
+
+    @cached_property
+    def stem_onsets_s(self) -> dict[str, FloatArray]:
+        """When the sounds of each class begin, seconds, float64 (n,); empty without stems."""
+        return {name: detect_onsets(_as_audio(self.clip.stem(name))) for name in self.clip.meta.stems}
+
+
+def _as_audio(pcm: Pcm) -> Audio:
+    return np.asarray(pcm.astype(np.float32) / 32768.0, np.float32)
 
 
 def choose_clips(store: ClipStore, count: int | None = None) -> list[EvaluationClip]:

@@ -14,6 +14,7 @@ import numpy as np
 
 from sr_runtime.engine.session import Engine
 from sr_runtime.evaluate import baselines
+from sr_runtime.evaluate.classes import class_recalls
 from sr_runtime.evaluate.clips import EvaluationClip
 from sr_runtime.evaluate.distribution import (
     LEAST_FLOOR_CLIPS,
@@ -176,6 +177,7 @@ def make_report(
         side_agreement=_systems(result, pooled_side_agreement),
         seed_spread=seed_spreads(result.takes["model"], real, seeds),
         against=_against(result, engine, reference),
+        class_recall=class_recalls(result.takes["model"], real),
         hop_ms=_hop_times(result.hop_ms),
         hops=len(result.hop_ms),
         network=NETWORK,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from sr_runtime.evaluate.classes import ClassRecall, class_table
 from sr_runtime.evaluate.tolerance import Tolerance, tolerance_table
 
 
@@ -122,7 +123,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that ``sr-runtime evaluate --json`` writes.
 
     ``kl_yamnet_sparse`` and ``kl_yamnet_dense`` split ``kl_yamnet`` by kind of clip; None without dense ones.
-    ``seed_spread`` is None for a single seed, ``against`` without a reference.
+    ``seed_spread`` is None for a single seed, ``against`` without a reference, ``class_recall`` without
+    stems.
     """
 
     n_clips: int
@@ -139,6 +141,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     side_agreement: Systems
     seed_spread: SeedSpreads | None
     against: Tolerance | None
+    class_recall: dict[str, ClassRecall] | None
     hop_ms: HopTimes
     hops: int
     network: str
@@ -164,7 +167,9 @@ def write_json(report: msgspec.Struct, path: Path) -> None:
 def markdown(report: Report) -> str:
     """Return the report as a Markdown page."""
     against = [*tolerance_table(report.against), ""] if report.against else []
-    return "\n".join([*_head(report), "", *_sync_table(report), "", *_system_table(report), "", *against])
+    classes = [*class_table(report.class_recall), ""] if report.class_recall else []
+    tables = [*_sync_table(report), "", *classes, *_system_table(report), "", *against]
+    return "\n".join([*_head(report), "", *tables])
 
 
 def _head(report: Report) -> list[str]:

@@ -60,16 +60,18 @@ def listen(
         clip: The clip.
         yamnet: The classifier.
         origin: Index of the clip that the sound stems from; the clip itself by default.
-        with_onsets: Whether to look for onsets, which takes longest and matters on sync clips only.
+        with_onsets: Whether to look for onsets, which takes longest and matters only on clips that judge sync
+            or have stems.
 
     Returns:
         What the metrics need.
     """
     hearing = yamnet.hear(audio)
+    has_stems = bool(clip.clip.meta.stems)
     return Take(
         clip=clip,
         origin=clip.index if origin is None else origin,
-        onsets_s=detect_onsets(audio) if with_onsets and clip.judges_sync else np.zeros(0),
+        onsets_s=detect_onsets(audio) if with_onsets and (clip.judges_sync or has_stems) else np.zeros(0),
         loudness_corr=loudness_correlation(audio, clip.true_audio),
         side_votes=side_votes(audio, clip.true_audio),
         embeddings=hearing.embeddings,

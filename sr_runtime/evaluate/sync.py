@@ -5,7 +5,7 @@ All functions work on onset times in seconds, wherever they come from: a detecto
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -53,6 +53,11 @@ class OnsetCounts:
         """Harmonic mean of precision and recall, 0..1; 1 where there was nothing to find and none found."""
         total = self.estimated + self.reference
         return 2 * self.matched / total if total else 1.0
+
+    @property
+    def recall(self) -> float:
+        """Share of the true onsets that were matched, 0..1; 1 where there was nothing to find."""
+        return self.matched / self.reference if self.reference else 1.0
 
 
 @dataclass(frozen=True)
@@ -110,8 +115,13 @@ def onset_f1(estimated: Times, reference: Times, tolerance_s: float = TOLERANCE_
 
 def pooled_f1(pairs: Sequence[OnsetPair], tolerance_s: float = TOLERANCE_S) -> float:
     """Return the F1 over all onsets of all clips, so that a clip weighs as many events as it has."""
+    return pooled_counts(pairs, tolerance_s).f1
+
+
+def pooled_counts(pairs: Sequence[OnsetPair], tolerance_s: float = TOLERANCE_S) -> OnsetCounts:
+    """Return the counts of all clips together."""
     counts = (count_matches(pair.estimated, pair.reference, tolerance_s) for pair in pairs)
-    return sum(counts, start=OnsetCounts(0, 0, 0)).f1
+    return sum(counts, start=OnsetCounts(0, 0, 0))
 
 
 def chance_f1(
@@ -131,12 +141,19 @@ def chance_f1(
     Returns:
         Mean F1, 0..1.
     """
-    rng = np.random.default_rng(seed)
-    scores = []
-    for _ in range(shifts):
-        shifted = [_shift(pair, float(rng.uniform(0.1, 0.9)) * pair.duration_s) for pair in pairs]
-        scores.append(pooled_f1(shifted, tolerance_s))
+    scores = [pooled_f1(shifted, tolerance_s) for shifted in _shifted(pairs, shifts, seed)]
     return float(np.mean(scores)) if scores else 0.0
+
+
+def chance_recall(pairs: Sequence[OnsetPair], shifts: int = 20, seed: int = 0) -> float:
+    """Return the share of true onsets that the same onsets answer at wrong times, as :func:`chance_f1`."""
+    return float(np.mean([pooled_counts(shifted).recall for shifted in _shifted(pairs, shifts, seed)]))
+
+
+def _shifted(pairs: Sequence[OnsetPair], shifts: int, seed: int) -> Iterator[list[OnsetPair]]:
+    rng = np.random.default_rng(seed)
+    for _ in range(shifts):
+        yield [_shift(pair, float(rng.uniform(0.1, 0.9)) * pair.duration_s) for pair in pairs]
 
 
 def _shift(pair: OnsetPair, by_s: float) -> OnsetPair:

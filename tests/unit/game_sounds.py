@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -31,8 +31,24 @@ def sparse_times(seconds: float, seed: int = 0) -> np.ndarray:
     return times[times < seconds - 0.5]
 
 
-def write_clip(root: Path, name: str, kind: str, flashes: Sequence[int], hops: int = 90) -> Clip:
-    """Write a validation clip: white for 3 hops at each flash, which bursts in the same hop."""
+def write_clip(
+    root: Path,
+    name: str,
+    kind: str,
+    flashes: Sequence[int],
+    hops: int = 90,
+    stems: Mapping[str, Sequence[int]] | None = None,
+) -> Clip:
+    """Write a validation clip: white for 3 hops at each flash, which bursts in the same hop.
+
+    Args:
+        root: The store.
+        name: The clip's.
+        kind: How it was played.
+        flashes: Hops.
+        hops: Length.
+        stems: Class → the hops of its bursts.
+    """
     meta = ClipMeta(
         clip_id=name, split="validation", source="video", kind=kind, width=32, height=32, seed=len(name)
     )
@@ -45,4 +61,7 @@ def write_clip(root: Path, name: str, kind: str, flashes: Sequence[int], hops: i
             is_white = any(flash <= hop < flash + 3 for flash in flashes)
             writer.add_frame(np.full((32, 32, 3), 255 if is_white else 0, np.uint8))
         pcm = np.clip(np.rint(sound * 32767), -32768, 32767).astype(np.int16)
+        for stem, bursts_at in (stems or {}).items():
+            alone = bursts([at / HOP_HZ for at in bursts_at], hops * HOP_SAMPLES / SAMPLE_RATE)
+            writer.add_stem(stem, np.rint(alone * 32767).clip(-32768, 32767).astype(np.int16))
         return writer.finish(pcm, [], times_s if kind == "sparse" else None)

@@ -68,6 +68,7 @@ def test_json_has_the_promised_keys(evaluated):
             "side_agreement",
             "seed_spread",
             "against",
+            "class_recall",
             "hop_ms",
             "hops",
             "network",
