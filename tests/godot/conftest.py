@@ -12,7 +12,7 @@ import pytest
 
 from sr_runtime.live.runtime import RuntimeProcess
 from tests.conftest import require_command
-from tests.godot.engine import PROJECT, godot, import_project
+from tests.godot.engine import PROJECT, godot, import_project, is_imported
 from tests.godot.game import Game
 from tests.realtime.bed import NullSinkBed
 
@@ -27,7 +27,9 @@ SOFTWARE_GL = {
 @pytest.fixture(scope="session")
 def project() -> Path:
     """The plugin's project, imported."""
-    import_project(PROJECT)
+    if not is_imported(PROJECT):
+        import_project(PROJECT)
+        (PROJECT / ".godot" / "global_script_class_cache.cfg").touch()
     return PROJECT
 
 

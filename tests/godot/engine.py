@@ -53,10 +53,13 @@ def export_template() -> str:
     return os.environ.get("GODOT_TEMPLATE", "") if os.environ.get("GODOT") else DEBIAN_TEMPLATE
 
 
-def imported(project: Path) -> Path:
-    """Let Godot's editor import ``project``, so that its class names are known; return it."""
-    import_project(project)
-    return project
+def is_imported(project: Path) -> bool:
+    """Tell whether the editor has seen ``project`` since its newest file was written."""
+    seen = project / ".godot" / "global_script_class_cache.cfg"
+    if not seen.exists():
+        return False
+    files = [path for path in project.rglob("*") if ".godot" not in path.parts and path.is_file()]
+    return all(path.stat().st_mtime <= seen.stat().st_mtime for path in files)
 
 
 def import_project(project: Path) -> str:

@@ -9,9 +9,7 @@ extends Node
 
 const Shrinker := preload("shrinker.gd")
 const CameraView := preload("camera_view.gd")
-
-## What the protocol asks for on average; a slower game sends what it has.
-const FRAMES_PER_SECOND := 30.0
+const Pacer := preload("pacer.gd")
 
 ## Where the pictures go. Empty: the first link in the tree.
 @export var link: SoundReactorLink:
@@ -35,8 +33,7 @@ const FRAMES_PER_SECOND := 30.0
 
 var _shrinker: Shrinker
 var _camera_view: CameraView
-var _credit := 1.0
-var _looked_usec := 0
+var _pacer := Pacer.new()
 
 
 func _enter_tree() -> void:
@@ -47,7 +44,6 @@ func _enter_tree() -> void:
 		push_warning("SoundReactor: there is no picture to capture with --headless: run the game with a display")
 		set_process(false)
 		return
-	_looked_usec = Time.get_ticks_usec()
 	_shrinker = Shrinker.new(_deliver)
 
 
@@ -67,7 +63,7 @@ func _process(_delta: float) -> void:
 		if link == null:
 			return
 	_shrinker.poll()
-	if enabled and _is_due(began_usec) and link.takes_frames():
+	if enabled and _pacer.is_due(began_usec) and link.takes_frames():
 		_shrinker.ask(_source(), link.get_picture_size())
 	link.add_main_thread_cost(began_usec)
 
@@ -90,17 +86,6 @@ func _get_configuration_warnings() -> PackedStringArray:
 
 func _init() -> void:
 	add_to_group(&"sound_reactor_capture")
-
-
-## Real time, not game time: slow motion changes neither pitch nor rhythm. What is left over counts for the next
-## picture; what a hitch has cost is not caught up.
-func _is_due(now_usec: int) -> bool:
-	_credit += (now_usec - _looked_usec) * 1e-6 * FRAMES_PER_SECOND
-	_looked_usec = now_usec
-	if _credit < 1.0:
-		return false
-	_credit = fmod(_credit, 1.0)
-	return true
 
 
 func _source() -> Viewport:

@@ -7,8 +7,6 @@
 extends RefCounted
 
 const SHADER := preload("box_filter.gdshader")
-## Enough taps for 4K onto 128 pixels; each tap is bilinear, so it covers two pixels.
-const MAX_TAPS := 16
 
 ## Called with the picture ([Image]) and the [method Time.get_ticks_usec] at which it was drawn.
 var _deliver: Callable
@@ -34,7 +32,6 @@ func _init(deliver: Callable) -> void:
 	RenderingServer.viewport_set_update_mode(_viewport, RenderingServer.VIEWPORT_UPDATE_DISABLED)
 	RenderingServer.viewport_attach_canvas(_viewport, _canvas)
 	RenderingServer.canvas_item_set_parent(_item, _canvas)
-	RenderingServer.canvas_item_set_default_texture_filter(_item, RenderingServer.CANVAS_ITEM_TEXTURE_FILTER_LINEAR)
 	_material.shader = SHADER
 	RenderingServer.canvas_item_set_material(_item, _material.get_rid())
 	RenderingServer.frame_post_draw.connect(_after_draw)
@@ -75,9 +72,7 @@ func _prepare(texture: ViewportTexture, size: Vector2i, is_linear: bool) -> void
 		_source = texture.get_rid()
 		RenderingServer.canvas_item_clear(_item)
 		RenderingServer.canvas_item_add_texture_rect(_item, Rect2(Vector2.ZERO, size), _source)
-	var taps := (texture.get_size() / (2.0 * size)).ceil().clampf(1.0, MAX_TAPS)
-	_material.set_shader_parameter(&"taps", Vector2i(taps))
-	_material.set_shader_parameter(&"cell", Vector2.ONE / Vector2(size))
+	_material.set_shader_parameter(&"target_size", Vector2(size))
 	_material.set_shader_parameter(&"is_linear", is_linear)
 
 
