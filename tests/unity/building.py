@@ -1,6 +1,6 @@
 """Compile the plugin and its tests with mcs: what each assembly is made of, as its asmdef says.
 
-Used by the tests and by ``benchmarks/unity.py``. Everything lands in one folder; nothing is written beside the sources.
+Used by the tests and by ``benchmarks/unity.py``. Everything lands in one folder, nothing beside the sources.
 """
 
 from __future__ import annotations
@@ -54,7 +54,9 @@ def sources_of(asmdef: Path) -> tuple[Path, ...]:
     return tuple(path for path in files(asmdef.parent) if not any(d in path.parents for d in deeper))
 
 
-PROTOCOL = Assembly("SoundReactor.Protocol", sources_of(PACKAGE / "Runtime/Protocol/SoundReactor.Protocol.asmdef"))
+PROTOCOL = Assembly(
+    "SoundReactor.Protocol", sources_of(PACKAGE / "Runtime/Protocol/SoundReactor.Protocol.asmdef")
+)
 AUDIO = Assembly("SoundReactor.Audio", sources_of(PACKAGE / "Runtime/Audio/SoundReactor.Audio.asmdef"))
 ENGINE_FREE = (PROTOCOL, AUDIO)
 
@@ -64,7 +66,8 @@ CAPTURE_WITHOUT_ENGINE = (
 )
 PLAIN_TESTS = Assembly(
     "SoundReactor.Tests.Editor",
-    files(*(PACKAGE / "Tests/Editor" / name for name in ("Protocol", "Audio", "Capture"))) + CAPTURE_WITHOUT_ENGINE,
+    files(*(PACKAGE / "Tests/Editor" / name for name in ("Protocol", "Audio", "Capture")))
+    + CAPTURE_WITHOUT_ENGINE,
     ("SoundReactor.Protocol.dll", "SoundReactor.Audio.dll", str(NUNIT)),
 )
 """The package's EditMode tests that need no engine: the same files, run by NUnit 2.6 under mono."""
@@ -87,11 +90,15 @@ def unity_assemblies(symbols: tuple[str, ...]) -> list[Assembly]:
     assemblies = [Assembly("UnityEngine", tuple(engine), (str(NUNIT),))]
     if has_core:
         assemblies.append(
-            Assembly("Unity.RenderPipelines.Core", (STUBS / "Unity.RenderPipelines.Core.cs",), ("UnityEngine.dll",))
+            Assembly(
+                "Unity.RenderPipelines.Core", (STUBS / "Unity.RenderPipelines.Core.cs",), ("UnityEngine.dll",)
+            )
         )
     assemblies += [
         Assembly("UnityEditor", (STUBS / "UnityEditor.cs",), ("UnityEngine.dll",)),
-        Assembly("SoundReactor.Runtime", sources_of(PACKAGE / "Runtime/SoundReactor.Runtime.asmdef"), runtime),
+        Assembly(
+            "SoundReactor.Runtime", sources_of(PACKAGE / "Runtime/SoundReactor.Runtime.asmdef"), runtime
+        ),
         Assembly("SoundReactor.Editor", sources_of(PACKAGE / "Editor/SoundReactor.Editor.asmdef"), editor),
         Assembly("SoundReactor.Tests.Editor", files(PACKAGE / "Tests/Editor"), tests),
         Assembly("SoundReactor.Tests.Runtime", files(PACKAGE / "Tests/Runtime"), tests),
@@ -99,23 +106,29 @@ def unity_assemblies(symbols: tuple[str, ...]) -> list[Assembly]:
     for sample in sorted((PACKAGE / "Samples~").iterdir()):
         if sample.is_dir():
             assemblies.append(
-                Assembly(f"SoundReactor.Samples.{sample.name}", files(sample), ("SoundReactor.Runtime.dll", *runtime))
+                Assembly(
+                    f"SoundReactor.Samples.{sample.name}",
+                    files(sample),
+                    ("SoundReactor.Runtime.dll", *runtime),
+                )
             )
     return assemblies
 
 
-def compile_assembly(assembly: Assembly, folder: Path, symbols: tuple[str, ...] = ()) -> Path:
-    """Compile into ``folder`` and return the library, its XML documentation beside it.
+def compile_assembly(
+    assembly: Assembly, folder: Path, symbols: tuple[str, ...] = (), target: str = "library"
+) -> Path:
+    """Compile into ``folder`` and return the library (or the ``exe``), its XML documentation beside it.
 
     Raises:
         CompileError: mcs refuses; its words are the message.
     """
-    target = folder / f"{assembly.name}.dll"
-    command = ["mcs", "-langversion:7", "-target:library", "-debug", f"-out:{target}", f"-lib:{folder}"]
+    made = folder / f"{assembly.name}.{'exe' if target == 'exe' else 'dll'}"
+    command = ["mcs", "-langversion:7", f"-target:{target}", "-debug", f"-out:{made}", f"-lib:{folder}"]
     # Fields that only Unity's serializer writes are "never assigned" to the compiler: 649.
-    command += ["-warn:4", "-nowarn:649", f"-doc:{target.with_suffix('.xml')}"]
-    if assembly.name.startswith(("Unity", "SoundReactor.Tests")):
-        command.remove(f"-doc:{target.with_suffix('.xml')}")
+    command += ["-warn:4", "-nowarn:649"]
+    if not assembly.name.startswith(("Unity", "SoundReactor.Tests", "Bench")):
+        command.append(f"-doc:{made.with_suffix('.xml')}")
     if assembly.is_strict:
         command.append("-warnaserror")
     command += [f"-d:{symbol}" for symbol in symbols]
@@ -124,10 +137,12 @@ def compile_assembly(assembly: Assembly, folder: Path, symbols: tuple[str, ...] 
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     if done.returncode != 0:
         raise CompileError(f"{assembly.name}:\n{done.stdout}{done.stderr}")
-    return target
+    return made
 
 
-def compile_all(assemblies: list[Assembly] | tuple[Assembly, ...], folder: Path, symbols: tuple[str, ...] = ()) -> None:
+def compile_all(
+    assemblies: list[Assembly] | tuple[Assembly, ...], folder: Path, symbols: tuple[str, ...] = ()
+) -> None:
     """Compile one after another into ``folder``."""
     for assembly in assemblies:
         compile_assembly(assembly, folder, symbols)

@@ -1,5 +1,5 @@
-"""Write ``GoldenMessages.cs``: the golden messages of ``bridge/vectors`` as C#, so that the tests of the package
-run wherever the package is installed. Run ``python -m tests.unity.golden`` after a change of the vectors.
+"""Write ``GoldenMessages.cs``: the golden messages of ``bridge/vectors`` as C#, so that the package has its tests
+wherever it is installed. Run ``python -m tests.unity.golden`` after a change of the vectors.
 """
 
 from __future__ import annotations

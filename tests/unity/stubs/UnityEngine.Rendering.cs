@@ -11,12 +11,11 @@ namespace UnityEngine.Rendering
     }
 
     // ScriptReference/Rendering.CommandBuffer
-    public class CommandBuffer : IDisposable
+    public class CommandBuffer
     {
         public string name { get; set; }
         public void Clear() { }
         public void Release() { }
-        public void Dispose() { }
         public void Blit(RenderTargetIdentifier source, RenderTargetIdentifier dest) { }
         public void GetTemporaryRT(
             int nameID, int width, int height, int depthBuffer, FilterMode filter, RenderTextureFormat format,
