@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.unity import golden, metas, packing
+from tests.unity import golden, metas, packing, review
 from tests.unity.building import PACKAGE, ROOT, STUBS, files
 
 MANIFEST = json.loads((PACKAGE / "package.json").read_text())
@@ -238,3 +238,17 @@ def test_xml_documentation_is_well_formed(documentation: dict[str, Path]) -> Non
     for path in documentation.values():
         members = ElementTree.parse(path).findall("members/member")
         assert members, path
+
+
+def test_every_line_of_the_review_says_what_it_is_said_to_say() -> None:
+    text = review.REVIEW.read_text()
+    rows = [line for line in text.splitlines() if line.startswith("| ") and "`" in line]
+    assert len(review.PLACE.findall(text)) == len(rows) > 30
+    assert ":0`" not in review.corrected(text), "a row names words that are not there"
+    assert review.corrected(text) == text, "run: python -m tests.unity.review"
+
+
+def test_the_readme_says_what_has_not_been_verified() -> None:
+    readme = (PACKAGE / "README.md").read_text()
+    assert "**not run**" in readme and "**not verified**" in readme
+    assert "bench:start" in readme
