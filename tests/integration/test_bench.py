@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from sr_runtime.bench.history import read_runs
+from sr_runtime.bench.hops import moving_pictures
 from sr_runtime.cli.main import build_app
+from sr_runtime.engine.session import Engine
+from sr_runtime.figures import STAGES
 
 
 @pytest.fixture(scope="module")
@@ -33,10 +37,16 @@ def test_each_part_has_the_documented_keys(measured):
     assert figures["hops"] == 60
 
 
-def test_the_stages_add_up_to_the_hop(measured):
-    figures = json.loads((measured / "bench.json").read_text())
-    stages = sum(stage["p50"] for stage in figures["stage_ms"].values())
-    assert stages == pytest.approx(figures["hop_ms"]["p50"], rel=0.3)
+def test_the_stages_add_up_to_the_hop():
+    session = Engine("probe").open_session()
+    pictures = moving_pictures(session.bundle.image.width, session.bundle.image.height)
+    shares = []
+    for picture in pictures:
+        session.step(picture)
+        stages = sum(getattr(session.timings, f"{stage}_ms") for stage in STAGES)
+        shares.append(stages / session.timings.hop_ms)
+    # The median over hops: a busy host may take the core away between two stages of one.
+    assert 0.7 < np.median(shares) <= 1.001
 
 
 def test_the_run_is_kept_and_the_readme_filled(measured):
