@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,17 +10,10 @@ from pathlib import Path
 import pytest
 
 from sr_runtime.live.runtime import RuntimeProcess
-from tests.conftest import require_command
 from tests.godot.engine import PROJECT, godot, import_project, is_imported
 from tests.godot.game import Game
+from tests.godot.screen import Screen
 from tests.realtime.bed import NullSinkBed
-
-# One rasteriser thread each, and never an impatient engine: these machines are small and busy.
-SOFTWARE_GL = {
-    "LP_NUM_THREADS": "1",
-    "VK_ICD_FILENAMES": "/usr/share/vulkan/icd.d/lvp_icd.json",
-    "LIBGL_ALWAYS_SOFTWARE": "1",
-}
 
 
 @pytest.fixture(scope="session")
@@ -33,22 +25,17 @@ def project() -> Path:
     return PROJECT
 
 
+@pytest.fixture
+def project_copy(project: Path, tmp_path: Path) -> Path:
+    """A copy of the project to change, imported like the original."""
+    return Path(shutil.copytree(project, tmp_path / "project"))
+
+
 @pytest.fixture(scope="session")
 def screen() -> Iterator[dict[str, str]]:
     """The environment of a virtual screen."""
-    require_command("Xvfb", "apt-get install xvfb")
-    reader, writer = os.pipe()
-    server = subprocess.Popen(
-        ["Xvfb", "-displayfd", str(writer), "-screen", "0", "640x360x24", "-nolisten", "tcp"],
-        pass_fds=[writer],
-        stderr=subprocess.DEVNULL,
-    )
-    os.close(writer)
-    with os.fdopen(reader) as answer:
-        number = answer.readline().strip()
-    yield {**SOFTWARE_GL, "DISPLAY": f":{number}"}
-    server.terminate()
-    server.wait()
+    with Screen() as virtual:
+        yield virtual.environment
 
 
 @pytest.fixture(scope="session")
@@ -73,12 +60,17 @@ def play(project: Path, screen: dict[str, str]) -> Iterator[Callable[..., Game]]
     with tempfile.TemporaryDirectory(prefix="sr-game-") as folder:
 
         def start(
-            *, connection_file: Path | None = None, environment: dict[str, str] | None = None, **options: object
+            *,
+            connection_file: Path | None = None,
+            environment: dict[str, str] | None = None,
+            **options: object,
         ) -> Game:
             own = dict(screen)
             own["SR_CONNECTION_FILE"] = str(connection_file or Path(folder) / "no-connection.json")
             own.update(environment or {})
-            command = options.pop("command", None) or [*godot(), "--path", str(project)]
+            command = options.pop("command", None) or project
+            if isinstance(command, Path):
+                command = [*godot(), "--path", str(command)]
             game = Game(
                 command,  # type: ignore[arg-type]
                 Path(folder) / str(len(games)),

@@ -44,7 +44,10 @@ def godot_outside() -> list[str]:
     root = _root()
     if root is None:
         missing("Godot 4.6", HINT)
-    libraries = ":".join(f"{root}{folder}" for folder in ("/usr/lib/x86_64-linux-gnu", "/usr/lib"))
+    libraries = ":".join(
+        f"{root}{folder}"
+        for folder in ("/usr/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu/pulseaudio", "/usr/lib")
+    )
     return [f"{root}/lib64/ld-linux-x86-64.so.2", "--library-path", libraries, f"{root}/usr/bin/godot"]
 
 

@@ -102,7 +102,9 @@ def refuses(code: str, expected: str, got: str, fix: str) -> Callable[[socket.so
 
     def serve(connection: socket.socket) -> None:
         _shake_hands(connection)
-        connection.sendall(message(ERROR, code=code, expected=expected, got=got, fix=fix, session=0, seq=0, fatal=True))
+        connection.sendall(
+            message(ERROR, code=code, expected=expected, got=got, fix=fix, session=0, seq=0, fatal=True)
+        )
         while connection.recv(4096):
             pass
 
@@ -112,5 +114,7 @@ def refuses(code: str, expected: str, got: str, fix: str) -> Callable[[socket.so
 def never_reads(connection: socket.socket) -> None:
     """Welcome the client, then never read nor say anything again."""
     _shake_hands(connection)
-    connection.sendall(message(WELCOME, session=7, protocol=1, picture_width=224, picture_height=224, bundle="fake"))
+    connection.sendall(
+        message(WELCOME, session=7, protocol=1, picture_width=224, picture_height=224, bundle="fake")
+    )
     time.sleep(600)

@@ -31,6 +31,8 @@ class Game:
         renderer: A key of :data:`RENDERERS`.
         environment: Added to this process's.
         options: More words for the engine.
+        main_scene: What the engine opens; nothing in an exported game.
+        words: More words for the scene that hosts.
     """
 
     def __init__(
@@ -42,16 +44,17 @@ class Game:
         environment: dict[str, str] | None = None,
         options: Sequence[str] = ("--audio-driver", "Dummy"),
         main_scene: Sequence[str] = ("res://tests/scenes/host.tscn",),
+        words: Sequence[str] = (),
     ) -> None:
         folder.mkdir(exist_ok=True)
         self._orders = folder / "orders"
         self._orders.write_text("")
         self.lines: list[Line] = []
         self.said: list[str] = []
-        words = [*command, *RENDERERS[renderer], "--resolution", "320x180", *options, *main_scene]
-        words += ["--", f"--scene={scene}", f"--orders={self._orders}"]
+        line = [*command, *RENDERERS[renderer], "--resolution", "320x180", *options, *main_scene]
+        line += ["--", f"--scene={scene}", f"--orders={self._orders}", *words]
         self.process = subprocess.Popen(
-            words,
+            line,
             env={**os.environ, **(environment or {})},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -72,7 +75,8 @@ class Game:
         assert self.process.stdout is not None
         for text in self.process.stdout:
             if text.startswith("REPORT "):
-                self.lines.append(json.loads(text.removeprefix("REPORT ")))
+                line = json.loads(text.removeprefix("REPORT "))
+                self.lines.append({**line, "arrived_ns": time.monotonic_ns()})
             else:
                 self.said.append(text.rstrip())
 
@@ -95,6 +99,11 @@ class Game:
     def warnings(self) -> list[str]:
         """What the plugin warned about."""
         return [line for line in self.said if "SoundReactor:" in line]
+
+    @property
+    def clock_offset_ns(self) -> int:
+        """This process's monotonic clock minus the game's: lines arrive late, but never early."""
+        return min(line["arrived_ns"] - int(line["usec"] * 1000) for line in self.lines)
 
     def messages(self, state: str) -> list[str]:
         """Return the words that came with ``state``."""

@@ -122,7 +122,7 @@ def test_another_protocol_version_is_named_and_a_matching_runtime_mends_it(
     old = refuses("version_refused", "protocol 9", "protocol 1", "update the plugin")
     with FakePeer(old, port):
         game = play(connection_file=restartable.connection_file)
-        game.order("put(link, 'address', '%s')" % restartable.endpoint)
+        game.order(f"put(link, 'address', '{restartable.endpoint}')")
         seen = game.wait_for_state("REFUSED")
         words = game.messages("REFUSED")[-1]
         assert "version_refused" in words and "protocol 9" in words and "update the plugin" in words
@@ -138,7 +138,7 @@ def test_a_peer_that_never_reads_does_not_slow_the_game(
     port = int(restartable.endpoint.rpartition(":")[2])
     with FakePeer(never_reads, port):
         game = play(connection_file=restartable.connection_file)
-        game.order("put(link, 'address', '%s')" % restartable.endpoint)
+        game.order(f"put(link, 'address', '{restartable.endpoint}')")
         game.wait_for_figures("frames", lambda figures: figures["frames_sent"] > 0)
         seen = game.wait_for_state("SILENT")
         assert game.count_frames(0.5) > 2, "the game hangs"

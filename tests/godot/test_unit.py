@@ -10,8 +10,11 @@ from tests.godot.engine import REPOSITORY, godot
 
 def test_all_gdscript_unit_tests_pass(project: Path) -> None:
     done = subprocess.run(
-        [*godot(), "--headless", "--path", str(project), "-s", "tests/run.gd", "--"]
-        + [f"--vectors={REPOSITORY / 'bridge' / 'vectors'}"],
+        [
+            *godot(),
+            *["--headless", "--path", str(project), "-s", "tests/run.gd"],
+            *["--", f"--vectors={REPOSITORY / 'bridge' / 'vectors'}"],
+        ],
         capture_output=True,
         text=True,
         timeout=120,

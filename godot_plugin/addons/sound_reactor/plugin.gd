@@ -1,2 +1,21 @@
 @tool
+## The editor's side: a panel that starts the runtime, says who listens, and adds the nodes to a scene.
 extends EditorPlugin
+
+const Panel := preload("editor/panel.gd")
+
+var _panel: Panel
+
+
+func _enter_tree() -> void:
+	_panel = Panel.new()
+	_panel.name = "SoundReactor"
+	_panel.undo_redo = get_undo_redo()
+	add_control_to_dock(DOCK_SLOT_RIGHT_BL, _panel)
+
+
+func _exit_tree() -> void:
+	remove_control_from_docks(_panel)
+	_panel.end()
+	_panel.queue_free()
+	_panel = null

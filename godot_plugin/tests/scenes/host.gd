@@ -28,7 +28,9 @@ func _ready() -> void:
 	# The demo starts a runtime by itself; a test that has its own must not be helped.
 	get_tree().node_added.connect(func(node: Node) -> void:
 		if node is SoundReactorLink and not Runner.argument("start"):
-			(node as SoundReactorLink).start_runtime = false)
+			(node as SoundReactorLink).start_runtime = false
+		if node.has_signal(&"banged"):
+			node.connect(&"banged", _on_bang))
 	_move_out.call_deferred()
 
 
@@ -69,6 +71,12 @@ func _on_state(state: SoundReactorLink.State, message: String) -> void:
 	_say({"event": "state", "state": SoundReactorLink.State.find_key(state), "message": message})
 
 
+## The flash is on the screen when this frame has been drawn.
+func _on_bang() -> void:
+	await RenderingServer.frame_post_draw
+	_say({"event": "bang"})
+
+
 func _report() -> void:
 	_say({
 		"event": "figures",
@@ -103,6 +111,23 @@ func put(object: Object, property: StringName, value: Variant) -> void:
 ## How many frames the game has gone through.
 func frames() -> int:
 	return Engine.get_process_frames()
+
+
+## How many threads this process has; 0 where that cannot be told.
+func threads() -> int:
+	var path := "/proc/%d/task" % OS.get_process_id()
+	return DirAccess.get_directories_at(path).size() if DirAccess.dir_exists_absolute(path) else 0
+
+
+## Of the engine's mixer.
+func mix_rate() -> float:
+	return AudioServer.get_mix_rate()
+
+
+## Take the scene's link, capture and player out of the scene, as an autoload would hold them.
+func keep_link() -> void:
+	for name: String in ["SoundReactorLink", "SoundReactorCapture", "SoundReactorPlayer"]:
+		scene.get_node(name).reparent(self, false)
 
 
 ## Block the main thread, as a badly loaded level does.

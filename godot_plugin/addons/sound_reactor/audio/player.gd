@@ -33,8 +33,12 @@ const PlaybackControl := preload("playback_control.gd")
 var _control := PlaybackControl.new(self)
 
 
-func _enter_tree() -> void:
+## The engine switches processing on just before this; in the editor nothing runs.
+func _ready() -> void:
 	set_process(not Engine.is_editor_hint())
+
+
+func _enter_tree() -> void:
 	if not Engine.is_editor_hint():
 		_control.enter()
 

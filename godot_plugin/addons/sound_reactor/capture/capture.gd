@@ -36,13 +36,16 @@ var _camera_view: CameraView
 var _pacer := Pacer.new()
 
 
-func _enter_tree() -> void:
+## The engine switches processing on just before this; in the editor nothing runs.
+func _ready() -> void:
 	set_process(not Engine.is_editor_hint())
+
+
+func _enter_tree() -> void:
 	if Engine.is_editor_hint():
 		return
 	if DisplayServer.get_name() == "headless":
 		push_warning("SoundReactor: there is no picture to capture with --headless: run the game with a display")
-		set_process(false)
 		return
 	_shrinker = Shrinker.new(_deliver)
 
@@ -57,6 +60,8 @@ func _exit_tree() -> void:
 
 
 func _process(_delta: float) -> void:
+	if _shrinker == null:
+		return
 	var began_usec := Time.get_ticks_usec()
 	if not is_instance_valid(link):
 		link = SoundReactorLink.find_in(self)

@@ -130,9 +130,13 @@ func _init() -> void:
 	process_mode = Node.PROCESS_MODE_ALWAYS
 
 
+## The engine switches processing on just before this; in the editor nothing runs.
+func _ready() -> void:
+	set_process(not Engine.is_editor_hint())
+
+
 func _enter_tree() -> void:
 	add_to_group(GROUP)
-	set_process(not Engine.is_editor_hint())
 	if not Engine.is_editor_hint() and connect_on_ready:
 		open()
 
