@@ -5,6 +5,9 @@
 #   make lint    ruff and mypy alone            make bench   the paced benchmark, written into README.md
 #   make test-unity   the Unity plugin alone      make bench-unity    its client's figures, into its README
 #   make package-unity   its tarball, into dist/
+#   make test-godot   the Godot plugin alone, in a real Godot 4.6: GODOT=/path/to/godot, or a Debian root made
+#                        once (as root, 1.1 GB)    make bench-godot    its figures, into its README
+#   make package-godot   its zip for the Asset Library, into dist/
 #   make soak    10 minutes without an underrun, written into README.md
 #   make clean   remove .venv and caches
 #   make model   record, train and export a bundle: PRESET=mini|compact HOURS=2 MINUTES=120 (per stage)
@@ -43,6 +46,7 @@ UNITY_PACKAGES := mcs:mono-mcs mono:mono-runtime nunit-console:nunit-console lib
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint bench soak model clean
 .PHONY: test-unity bench-unity package-unity
+.PHONY: test-godot bench-godot package-godot godot
 .DELETE_ON_ERROR:
 
 help:
@@ -67,6 +71,15 @@ test-unity: $(VENV)/.test-installed
 	@bash .ci/system_packages required $(UNITY_PACKAGES)
 	$(BIN)/python -m pytest tests/unity
 
+# Everything that the Godot tests need: the engine in its own root unless GODOT names one, a screen, a sound server.
+godot:
+	@bash .ci/system_packages required libportaudio2 libasound2-plugins pulseaudio pulseaudio-utils xvfb
+	@test -n "$(GODOT)" || tests/godot/in_root build
+	@echo "==> Godot $$($(if $(GODOT),"$(GODOT)",tests/godot/in_root run godot) --version)"
+
+test-godot: $(VENV)/.test-installed godot
+	GODOT="$(GODOT)" $(BIN)/python -m pytest tests/godot
+
 lint: $(VENV)/.test-installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -83,6 +96,12 @@ bench-unity: $(VENV)/.demo-installed
 
 package-unity: $(VENV)/.created
 	$(BIN)/python -m tests.unity.packing
+
+bench-godot: $(VENV)/.test-installed godot
+	GODOT="$(GODOT)" $(BIN)/python benchmarks/godot.py --seconds 60 --readme godot_plugin/README.md --check
+
+package-godot: $(VENV)/.created
+	$(BIN)/python godot_plugin/package.py
 
 soak: $(VENV)/.test-installed
 	@bash .ci/system_packages required libportaudio2 libasound2-plugins pulseaudio pulseaudio-utils
