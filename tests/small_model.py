@@ -44,9 +44,7 @@ CONFIG = ModelConfig(
     head=HeadConfig(width=48, blocks=2, frequencies=32),
     vae=VAEConfig(
         kind="compact",
-        compact=CompactVAEConfig(
-            width=32, encoder_width=32, encoder_blocks=1, decoder_blocks=2, decoder_frame_blocks=1
-        ),
+        compact=CompactVAEConfig(bands=16, fast_bands=8),
     ),
 )
 

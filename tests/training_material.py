@@ -39,9 +39,7 @@ TINY = ModelConfig(
     head=HeadConfig(width=32, blocks=1, frequencies=16),
     vae=VAEConfig(
         kind="compact",
-        compact=CompactVAEConfig(
-            width=32, encoder_width=24, encoder_blocks=1, decoder_blocks=1, noise_bands=8
-        ),
+        compact=CompactVAEConfig(bands=12, fast_bands=8),
     ),
 )
 

@@ -65,7 +65,11 @@ def vae_command(
     threads: Threads = None,
     set_: Set = None,
 ) -> None:
-    """Train the autoencoder: sound to one latent per hop, and back."""
+    """Train the autoencoder: sound to one latent per hop, and back.
+
+    Presets mini and compact are fitted in closed form, a minute per hour of sound; settings of the descent
+    (minutes, steps, batch, learning rate) are for preset paper.
+    """
     from sr_runtime.train.loop import use_threads
     from sr_runtime.train.settings import VaeSettings, with_overrides
     from sr_runtime.train.vae import train_vae

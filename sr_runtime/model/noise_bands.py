@@ -19,11 +19,12 @@ import math
 import torch
 from torch import Tensor, nn
 
+from sr_runtime.model.square_dft import SquareDFT
 from sr_runtime.types import SAMPLE_RATE
 
-TABLE, SIGNS = 97, 101
-"""Lengths of the two stored noise tables: primes, so that their product repeats only after 9797 steps (41 s),
-and no two steps in between correlate, since the signs differ."""
+SIGNS = (31, 37)
+"""Lengths of the two stored tables of signs: primes, so that their product repeats only after 1147 steps, and
+no two steps in between correlate."""
 
 LOG_LEVEL_RANGE = (-12.0, 1.0)
 """Natural log of a band's standard deviation: −104 dB to +9 dB."""
@@ -37,24 +38,24 @@ class NoiseBands(nn.Module):
 
     Args:
         bands: Bands per level set, equally spaced on the mel scale up to 24 kHz.
-        size: Samples of a window: two steps.
+        size: Samples of a window: two steps; see :class:`SquareDFT`.
     """
 
-    table: Tensor
     signs: Tensor
+    more_signs: Tensor
     spread: Tensor
-    basis: Tensor
+    window: Tensor
 
     def __init__(self, bands: int, size: int) -> None:
         super().__init__()
         self.bands, self.size = bands, size
+        self.dft = SquareDFT(size)
         chance = torch.Generator().manual_seed(2510_02110)
-        table = torch.randn(TABLE, 2, size, generator=chance)
-        signs = torch.randint(0, 2, (SIGNS, 2, size), generator=chance) * 2.0 - 1.0
-        self.register_buffer("table", table, persistent=False)
-        self.register_buffer("signs", signs, persistent=False)
+        tables = [torch.randint(0, 2, (length, 2, size), generator=chance) * 2 - 1 for length in SIGNS]
+        self.register_buffer("signs", tables[0].to(torch.int8), persistent=False)
+        self.register_buffer("more_signs", tables[1].to(torch.int8), persistent=False)
         self.register_buffer("spread", band_spread(bands, size), persistent=False)
-        self.register_buffer("basis", windowed_basis(size), persistent=False)
+        self.register_buffer("window", sine_window(size), persistent=False)
 
     def forward(self, levels: Tensor, position: Tensor) -> Tensor:
         """Make windows.
@@ -68,16 +69,23 @@ class NoiseBands(nn.Module):
         """
         batch, steps, _ = levels.shape
         bounded = levels.float().reshape(batch, steps, 3, self.bands).clamp(*LOG_LEVEL_RANGE)
-        left, right, side = torch.matmul(bounded, self.spread).exp().unbind(2)
-        index = position.long().unsqueeze(1) + torch.arange(steps, device=levels.device)
-        white = self.table[torch.remainder(index, TABLE)] * self.signs[torch.remainder(index, SIGNS)]
-        common, wide = white[:, :, 0], side * white[:, :, 1]
-        return torch.matmul(torch.stack((left * common + wide, right * common - wide), dim=2), self.basis)
+        left, right, side = torch.matmul(bounded, self.spread).exp().unsqueeze(-2).unbind(2)
+        common, wide = self._white(position, steps).unbind(2)
+        spectra = torch.stack((left * common + side * wide, right * common - side * wide), dim=2)
+        return self.dft.synthesise(spectra[..., 0, :], spectra[..., 1, :]) * self.window
+
+    def _white(self, position: Tensor, steps: int) -> Tensor:
+        """Return two white spectra per step, cosines and sines: ±1, (B, steps, 2, 2, size/2)."""
+        index = position.long().unsqueeze(1) + torch.arange(steps, device=position.device)
+        first = self.signs[torch.remainder(index, SIGNS[0])]
+        second = self.more_signs[torch.remainder(index, SIGNS[1])]
+        white = first.float() * second.float()
+        return white.reshape(*white.shape[:3], 2, self.size // 2)
 
 
 def advance(position: Tensor, steps: int) -> Tensor:
     """Return the position after ``steps`` more, kept small so that float32 counts it exactly for ever."""
-    return torch.remainder(position + steps, float(TABLE * SIGNS))
+    return torch.remainder(position + steps, float(SIGNS[0] * SIGNS[1]))
 
 
 def _mel(hertz: Tensor) -> Tensor:
@@ -85,31 +93,13 @@ def _mel(hertz: Tensor) -> Tensor:
 
 
 def band_spread(bands: int, size: int) -> Tensor:
-    """Return the matrix (bands, size) that interpolates band levels to the coefficients of a real DFT."""
-    bins = torch.linspace(0.0, SAMPLE_RATE / 2, size // 2 + 1)
-    place = _mel(bins) / _mel(bins[-1]) * (bands - 1)
-    weights = (1.0 - (place.unsqueeze(0) - torch.arange(bands).unsqueeze(1)).abs()).clamp_min(0.0)
-    return torch.cat((weights, weights[:, 1:-1]), dim=1)
+    """Return the matrix (bands, size/2) that interpolates band levels to the bins of a window."""
+    bins = torch.arange(size // 2) * (SAMPLE_RATE / size)
+    place = _mel(bins) / _mel(torch.tensor(SAMPLE_RATE / 2)) * (bands - 1)
+    return (1.0 - (place.unsqueeze(0) - torch.arange(bands).unsqueeze(1)).abs()).clamp_min(0.0)
 
 
-def windowed_basis(size: int) -> Tensor:
-    """Return an orthonormal real Fourier basis (size, size), each row under a sine window.
-
-    Sine windows that overlap by half add up to constant power, so noise of steady levels has steady loudness.
-    """
+def sine_window(size: int) -> Tensor:
+    """Return a sine window: overlapping by half, such windows of steady noise add up to steady loudness."""
     time = torch.arange(size, dtype=torch.float64)
-    frequency = torch.arange(size // 2 + 1, dtype=torch.float64)
-    phase = 2.0 * math.pi / size * frequency.unsqueeze(1) * time
-    rows = torch.cat((phase.cos(), phase[1:-1].sin())) * math.sqrt(2.0 / size)
-    rows[0] *= math.sqrt(0.5)
-    rows[size // 2] *= math.sqrt(0.5)
-    return (rows * torch.sin(math.pi * (time + 0.5) / size)).float()
-
-
-def log_spectrum_basis(size: int) -> Tensor:
-    """Return the Hann-windowed DFT (size, 2·bins) as one matrix, cosines before sines, for analysis."""
-    time = torch.arange(size, dtype=torch.float64)
-    phase = 2.0 * math.pi / size * time.unsqueeze(1) * torch.arange(size // 2 + 1, dtype=torch.float64)
-    window = torch.hann_window(size, dtype=torch.float64).unsqueeze(1)
-    window = window / window.square().sum().sqrt()
-    return (torch.cat((phase.cos(), phase.sin()), dim=1) * window).float()
+    return torch.sin(math.pi * (time + 0.5) / size).float()

@@ -142,24 +142,19 @@ class OobleckConfig:
 
 @dataclass(frozen=True)
 class CompactVAEConfig:
-    """A causal ConvNeXt auto-encoder that works at 240 and 30 steps/s instead of at 48 kHz.
+    """A causal auto-encoder of levels of noise (:mod:`sr_runtime.model.vae_compact`).
 
     Attributes:
-        step_samples: Samples per fast step (200: 240 steps/s, 8 per hop).
-        encoder_blocks: ConvNeXt blocks at the fast rate; ``*_frame_blocks`` at the hop rate.
-        noise_bands: Bands of the decoder's shaped noise (:mod:`sr_runtime.model.noise_bands`); 0 = none.
+        step_samples: Half a window of the decoder's noise, and of what the encoder hears (800: 60 steps/s).
+        bands: Mel-spaced bands of both.
+        fast_step_samples: Half a window of what else the encoder hears (200: 240 steps/s).
+        fast_bands: Bands of those.
     """
 
-    width: int = 384
-    encoder_width: int = 384
-    expansion: int = 4
-    kernel: int = 7
-    step_samples: int = 200
-    encoder_blocks: int = 2
-    encoder_frame_blocks: int = 1
-    decoder_frame_blocks: int = 1
-    decoder_blocks: int = 4
-    noise_bands: int = 40
+    step_samples: int = 800
+    bands: int = 128
+    fast_step_samples: int = 200
+    fast_bands: int = 40
 
 
 @dataclass(frozen=True)
@@ -191,7 +186,7 @@ _COMPACT = ModelConfig(
     aggregator=AggregatorConfig(width=384, layers=1, heads=6, hidden=1024, projection=192, kernel=2),
     transformer=TransformerConfig(width=640, layers=10, heads=10, kv_heads=2, hidden=1792, window=480),
     head=HeadConfig(width=768, blocks=4),
-    vae=VAEConfig(kind="compact", compact=CompactVAEConfig(encoder_width=256)),
+    vae=VAEConfig(kind="compact"),
 )
 
 _MINI = ModelConfig(
@@ -213,8 +208,7 @@ _MINI = ModelConfig(
         stochastic_depth=0.0,
     ),
     head=HeadConfig(width=512, blocks=3),
-    # The narrow encoder keeps the int8 bundle, encoder graph included, under 30 MB.
-    vae=VAEConfig(kind="compact", compact=CompactVAEConfig(encoder_width=256)),
+    vae=VAEConfig(kind="compact"),
 )
 
 PRESETS: dict[str, ModelConfig] = {"paper": ModelConfig(), "compact": _COMPACT, "mini": _MINI}

@@ -10,6 +10,7 @@ from typing import Literal, TypeVar
 import msgspec
 
 from sr_runtime.errors import ConfigError
+from sr_runtime.model.presets import preset
 
 Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 
@@ -53,13 +54,18 @@ class RunSettings(msgspec.Struct, frozen=True, kw_only=True):
     validations: int = 12
     log_every: int = 10
 
+    @property
+    def has_schedule(self) -> bool:
+        """Whether the run is a descent that needs to know its end."""
+        return True
+
     def __post_init__(self) -> None:
         """Check what can be checked without the data.
 
         Raises:
             ConfigError: naming the key, the range and the value.
         """
-        if self.steps is None and self.minutes is None:
+        if self.steps is None and self.minutes is None and self.has_schedule:
             raise ConfigError("train: the run has no end; give --steps or --minutes")
         for key, least in (("steps", 1), ("minutes", 1e-9), ("batch", 1), ("learning_rate", 0.0)):
             value = getattr(self, key)
@@ -110,6 +116,11 @@ class VaeSettings(RunSettings, frozen=True, kw_only=True):
     balance_weight: float = 3.0
     a_weighted: bool = False
     decoder_only: bool = False
+
+    @property
+    def has_schedule(self) -> bool:
+        """Whether the run is a descent; the compact autoencoder is fitted in closed form."""
+        return preset(self.preset).vae.kind != "compact"
 
 
 class DiffusionSettings(RunSettings, frozen=True, kw_only=True):

@@ -1,7 +1,9 @@
 """Train the autoencoder: sound → one 64-d latent per hop → the same sound.
 
-Called by ``sr-runtime train vae``. Reconstruction is judged by the multi-resolution STFT loss alone until
-``adversarial_from``; from there a small discriminator joins.
+The compact one is fitted in closed form (:mod:`sr_runtime.train.vae_compact`), Oobleck by descent.
+
+Called by ``sr-runtime train vae``. Oobleck's reconstruction is judged by the multi-resolution STFT loss alone
+until ``adversarial_from``; from there a small discriminator joins.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from sr_runtime.errors import TrainingError
 from sr_runtime.model.checkpoint import load_vae, save_network
 from sr_runtime.model.presets import ModelConfig, config_to_dict, preset
 from sr_runtime.model.vae import VAE, build_vae
+from sr_runtime.model.vae_compact import CompactVAE
 from sr_runtime.train.audio_crops import AudioCrops
 from sr_runtime.train.discriminator import (
     Discriminator,
@@ -28,17 +31,28 @@ from sr_runtime.train.discriminator import (
     feature_matching_loss,
 )
 from sr_runtime.train.ema import WeightAverage, evaluating
+from sr_runtime.train.latents import latent_statistics
 from sr_runtime.train.loop import Metrics, Reporter, TrainingLoop
 from sr_runtime.train.losses import FFT_SIZES, LossWeights, band_errors, kl_divergence, stft_loss
 from sr_runtime.train.optimiser import build_optimiser, set_rate
+from sr_runtime.train.plots import plot_run
 from sr_runtime.train.run_folder import RunFolder
+from sr_runtime.train.samples import write_pairs
 from sr_runtime.train.schedule import ema_decay, learning_rate
 from sr_runtime.train.settings import VaeSettings
+from sr_runtime.train.vae_compact import fit
+from sr_runtime.types import HOP_HZ
 
 RESCAN_STEPS = 100
 """New clips are looked for this often, so that training can start while a recorder is still at work."""
 
 VALIDATION_CROPS = 32
+
+SAMPLES = 6
+"""Pairs of original and reconstructed sound that a run leaves."""
+
+STATISTICS_HOPS = 20 * 60 * HOP_HZ
+"""Twenty minutes of training sound set the latents' scale."""
 
 
 class VaeStage:
@@ -180,17 +194,13 @@ class VaeStage:
 
     def finish(self, run: RunFolder) -> None:
         """Set the latents' statistics, plot the curves and write original and reconstructed sound."""
-        from sr_runtime.train.latents import latent_statistics
-        from sr_runtime.train.plots import plot_run
-        from sr_runtime.train.samples import write_pairs
-
         vae = self.average.module
         if not self.settings.decoder_only:
-            latent_statistics(vae, self.crops.store, limit_hops=30 * 60 * 20)  # type: ignore[arg-type]
+            latent_statistics(vae, self.crops.store, limit_hops=STATISTICS_HOPS)  # type: ignore[arg-type]
         self.save_network(run)
         plot_run(run)
         source = self.held if self.held.clip_ids else self.crops
-        wave = source.fixed(6)
+        wave = source.fixed(SAMPLES)
         with evaluating(vae):
             write_pairs(run, wave, vae.decode(vae.encode(wave)[0]))  # type: ignore[operator]
 
@@ -292,9 +302,42 @@ def train_vae(
     Returns:
         Whether the run is complete.
     """
-    run, config = RunFolder(out), config or preset(settings.preset)
-    stage = VaeStage(ClipStore(data), settings, config, init)
-    run.write_config(
-        {"stage": "vae", "settings": msgspec.to_builtins(settings), "model": config_to_dict(config)}
-    )
+    run, config, store = RunFolder(out), config or preset(settings.preset), ClipStore(data)
+    facts = {"stage": "vae", "settings": msgspec.to_builtins(settings), "model": config_to_dict(config)}
+    if config.vae.kind == "compact":
+        fit_compact(store, run, settings, config, report)
+        run.write_config(facts)
+        return True
+    stage = VaeStage(store, settings, config, init)
+    run.write_config(facts)
     return TrainingLoop(stage, run, settings, report, stop_after).train()
+
+
+def fit_compact(
+    store: ClipStore, run: RunFolder, settings: VaeSettings, config: ModelConfig, report: Reporter | None
+) -> None:
+    """Fit the compact autoencoder in one pass, measure it, and write network, log line and samples.
+
+    Args:
+        store: recordings; the split ``train`` is learned, ``validation`` measured.
+        run: where to write to.
+        settings: ``crop_hops`` is the length of the crops that it is measured on.
+        config: a model whose autoencoder is ``compact``.
+        report: called after every clip.
+    """
+    vae = build_vae(config.vae).eval()
+    assert isinstance(vae, CompactVAE)
+    fit(vae, store, lambda done, of: report(done, done / of, {}) if report else None)
+    latent_statistics(vae, store, limit_hops=STATISTICS_HOPS)
+    hours = sum(clip.hops for clip in store.clips("train")) / (HOP_HZ * 3600)
+    save_network(run.network, vae, config, {"stage": "vae", "hours": round(hours, 3)})
+    crops = AudioCrops(store, "validation", settings.crop_hops, 0.0)
+    if not crops.rescan():
+        crops = AudioCrops(store, "train", settings.crop_hops, 0.0)
+        crops.rescan()
+    wave = crops.fixed(VALIDATION_CROPS)
+    with torch.no_grad():
+        mean, logvar = vae.encode(wave)
+        made = vae.decode(mean)
+    run.log("validation", 0, {**reconstruction_metrics(made, wave), **latent_metrics(mean, logvar)})
+    write_pairs(run, wave[:SAMPLES], made[:SAMPLES])

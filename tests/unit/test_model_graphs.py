@@ -43,7 +43,7 @@ TINY = ModelConfig(
         width=16, layers=2, heads=2, kv_heads=1, head_dim=8, hidden=32, window=12, attention_dropout=0.0
     ),
     head=HeadConfig(width=16, blocks=1),
-    vae=VAEConfig(kind="compact", compact=CompactVAEConfig(width=16, encoder_width=16)),
+    vae=VAEConfig(kind="compact", compact=CompactVAEConfig(bands=16, fast_bands=8)),
 )
 
 

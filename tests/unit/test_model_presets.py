@@ -96,8 +96,8 @@ def test_saved_generator_comes_back_with_weights_and_facts(tmp_path: Path) -> No
         assert torch.equal(value, loaded.state_dict()[name]), name
 
 
-def small(width: int = 32) -> ModelConfig:
-    vae = VAEConfig(kind="compact", compact=CompactVAEConfig(width=width, encoder_width=32))
+def small(bands: int = 12) -> ModelConfig:
+    vae = VAEConfig(kind="compact", compact=CompactVAEConfig(bands=bands, fast_bands=8))
     return replace(PRESETS["mini"], vae=vae)
 
 
@@ -121,6 +121,6 @@ def test_missing_weights_and_damaged_config_are_reported(tmp_path: Path) -> None
 
 
 def test_weights_of_another_shape_are_refused(tmp_path: Path) -> None:
-    save_network(tmp_path, build_vae(small(width=48).vae), small())
+    save_network(tmp_path, build_vae(small(bands=16).vae), small())
     with pytest.raises(BundleError, match="do not fit"):
         load_vae(tmp_path)

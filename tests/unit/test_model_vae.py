@@ -14,7 +14,7 @@ from sr_runtime.model.vae import VAE, build_vae, pad_to_hops, sample_posterior
 
 SMALL_COMPACT = VAEConfig(
     kind="compact",
-    compact=CompactVAEConfig(width=32, encoder_width=24, encoder_blocks=1, decoder_blocks=2, noise_bands=8),
+    compact=CompactVAEConfig(bands=12, fast_bands=8),
 )
 SMALL_OOBLECK = VAEConfig(kind="oobleck", oobleck=OobleckConfig(channels=4))
 CAUSAL = pytest.mark.parametrize("config", [SMALL_COMPACT, SMALL_OOBLECK], ids=["compact", "oobleck"])

@@ -28,6 +28,20 @@ namespace SoundReactor.Editor
             return pid == 0 ? null : RuntimeProcess.Find(pid, LogPath);
         }
 
+        /// <summary>
+        /// What a runtime said that this editor has started and that has ended by itself; else empty. A command that does
+        /// not exist shows here: it is the shell that says so.
+        /// </summary>
+        public static string LastWords
+        {
+            get
+            {
+                int pid = SessionState.GetInt(PidKey, 0);
+                RuntimeProcess ended = pid == 0 || Find() != null ? null : RuntimeProcess.Ended(LogPath);
+                return ended == null ? "" : "The runtime has ended. Its last words:\n" + ended.ReadLog();
+            }
+        }
+
         /// <summary>Tell whether any runtime serves this machine, whoever started it.</summary>
         public static bool IsAnyRunning()
         {
@@ -74,6 +88,7 @@ namespace SoundReactor.Editor
             {
                 process.RequestStop();
             }
+            SessionState.SetInt(PidKey, 0);
         }
     }
 }

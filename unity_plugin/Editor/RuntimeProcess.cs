@@ -23,8 +23,8 @@ namespace SoundReactor.Editor
             _logPath = logPath;
         }
 
-        /// <summary>Process id; keep it to find the runtime again after a domain reload.</summary>
-        public int Pid { get { return _process.Id; } }
+        /// <summary>Process id; keep it to find the runtime again after a domain reload. 0: has ended long ago.</summary>
+        public int Pid { get { return _process == null ? 0 : _process.Id; } }
 
         /// <summary>Whether it runs.</summary>
         public bool IsRunning
@@ -33,7 +33,7 @@ namespace SoundReactor.Editor
             {
                 try
                 {
-                    return !_process.HasExited;
+                    return _process != null && !_process.HasExited;
                 }
                 catch (InvalidOperationException)
                 {
@@ -85,6 +85,12 @@ namespace SoundReactor.Editor
             }
         }
 
+        /// <summary>Return one that has ended, for its words.</summary>
+        public static RuntimeProcess Ended(string logPath)
+        {
+            return new RuntimeProcess(null, logPath);
+        }
+
         /// <summary>Ask it to end, as Ctrl-C does; on Windows it is ended at once, with its children.</summary>
         public void RequestStop()
         {
@@ -105,6 +111,10 @@ namespace SoundReactor.Editor
         /// <summary>End it at once.</summary>
         public void Kill()
         {
+            if (!IsRunning)
+            {
+                return;
+            }
             try
             {
                 _process.Kill();

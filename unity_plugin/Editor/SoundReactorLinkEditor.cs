@@ -14,6 +14,7 @@ namespace SoundReactor.Editor
             if (Application.isPlaying)
             {
                 LiveFigures.DrawLink((SoundReactorLink)target);
+                DrawLastWords();
             }
             else
             {
@@ -22,6 +23,15 @@ namespace SoundReactor.Editor
             if (GUILayout.Button("Open Window > SoundReactor"))
             {
                 SoundReactorWindow.Open();
+            }
+        }
+
+        private static void DrawLastWords()
+        {
+            string words = RuntimeLauncher.LastWords;
+            if (words.Length > 0)
+            {
+                EditorGUILayout.HelpBox(words, MessageType.Error);
             }
         }
 

@@ -77,10 +77,11 @@ namespace SoundReactor.Editor
                 }
                 EditorGUILayout.HelpBox(runtime.ReadLog(), MessageType.None);
             }
-            if (_failure.Length > 0)
+            string failure = _failure.Length > 0 ? _failure : RuntimeLauncher.LastWords;
+            if (failure.Length > 0)
             {
                 EditorGUILayout.HelpBox(
-                    _failure + "\nGive the full path of sr-runtime: in a virtual environment it is bin/sr-runtime, on Windows Scripts\\sr-runtime.exe.",
+                    failure + "\nIf it was not found, give the full path of sr-runtime: in a virtual environment it is bin/sr-runtime, on Windows Scripts\\sr-runtime.exe.",
                     MessageType.Error);
             }
         }

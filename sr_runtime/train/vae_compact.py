@@ -1,0 +1,179 @@
+"""Fit the compact auto-encoder: the best linear code of what a hop sounds like, in closed form.
+
+What the encoder hears of a hop and what its decoder has to ask for are related by ridge regression, and the
+regression is cut to as many components as the latent has channels (reduced-rank regression, Izenman 1975).
+One pass over the sound, a minute per hour of it, no step size and no schedule.
+
+Gradient descent on the same levels was worse: with L1 on log levels a network blurs, and what sounded like an
+engine sounds like the sea (``docs/training.md``).
+
+Called by :mod:`sr_runtime.train.vae` for the presets whose auto-encoder is ``compact``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sr_runtime.data.store import Clip, ClipStore
+from sr_runtime.errors import TrainingError
+from sr_runtime.model.noise_bands import LOG_LEVEL_RANGE, sine_window
+from sr_runtime.model.vae_compact import CompactVAE
+from sr_runtime.train.losses import LOG_FLOOR, mel_bands
+from sr_runtime.types import HOP_SAMPLES
+
+SIDE_WEIGHT = 0.3
+"""How much the level of the side counts against those of left and right: components go first to what a sound
+is like and where, then to its width."""
+
+RIDGE = 1e-3
+"""Of the regression, times the mean variance of what is heard."""
+
+COMPANDING = 0.5
+"""Exponent of the components' variances in the latent; see :func:`_channels`."""
+
+FitReporter = Callable[[int, int], None]
+"""Called with clips done and clips in all."""
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Sums over hops, float64: of what is heard (n,), asked for (m,), and of their products."""
+
+    count: int
+    heard: Tensor
+    asked: Tensor
+    heard_heard: Tensor
+    heard_asked: Tensor
+
+    def __add__(self, other: Moments) -> Moments:
+        return Moments(
+            self.count + other.count,
+            self.heard + other.heard,
+            self.asked + other.asked,
+            self.heard_heard + other.heard_heard,
+            self.heard_asked + other.heard_asked,
+        )
+
+
+def fit(vae: CompactVAE, store: ClipStore, report: FitReporter | None = None) -> None:
+    """Set both linear maps from all training clips.
+
+    Args:
+        vae: Changed in place.
+        store: With a split ``train``.
+        report: Told after every clip.
+
+    Raises:
+        TrainingError: The store has no training clips of two hops or more.
+    """
+    clips = [clip for clip in store.clips("train") if clip.hops > 1]
+    if not clips:
+        raise TrainingError(
+            f"no train clips of 2 hops or more in {store.root}; record with "
+            f"sr-runtime record --out {store.root}"
+        )
+    with torch.no_grad():
+        _set_lines(vae, _sum(_moments(vae, clips, report)))
+
+
+def _moments(vae: CompactVAE, clips: Sequence[Clip], report: FitReporter | None) -> Iterator[Moments]:
+    for index, clip in enumerate(clips):
+        wave = torch.from_numpy(clip.audio().astype(np.float32).T / 32768.0)[None]
+        wave = wave[..., : wave.shape[-1] // HOP_SAMPLES * HOP_SAMPLES]
+        heard = torch.cat(vae.encoder.levels(wave), dim=-1)[0, :-1].double()
+        asked = wanted_levels(vae, wave)[0].double()
+        yield Moments(len(heard), heard.sum(0), asked.sum(0), heard.T @ heard, heard.T @ asked)
+        if report is not None:
+            report(index + 1, len(clips))
+
+
+def _sum(parts: Iterator[Moments]) -> Moments:
+    total = next(parts)
+    for part in parts:
+        total = total + part
+    return total
+
+
+def wanted_levels(vae: CompactVAE, wave: Tensor) -> Tensor:
+    """Return the levels that a decoder has to ask for to be as loud as the sound, in every band and window.
+
+    Args:
+        vae: Of whose decoder.
+        wave: float32 (B, 2, 1600·T).
+
+    Returns:
+        Natural logs (B, T − 1, windows·3·bands): left, right, side. The last hop is left out, since its last
+        window reaches beyond the sound.
+    """
+    decoder, hops = vae.decoder, wave.shape[-1] // HOP_SAMPLES - 1
+    power = window_power(wave, 2 * decoder.step)[:, : hops * decoder.steps]
+    left, right, side = (power @ mel_bands(2 * decoder.step, decoder.noise.bands)[:-1]).unbind(2)
+    panned = 0.5 * (left.sqrt() - right.sqrt()).square()
+    wide = (0.5 * (side - panned)).clamp_min(0.0).minimum(0.5 * torch.minimum(left, right))
+    levels = 0.5 * (torch.cat((left - wide, right - wide, wide), dim=-1) + LOG_FLOOR**2).log()
+    return levels.clamp(*LOG_LEVEL_RANGE).reshape(len(wave), hops, -1)
+
+
+def window_power(wave: Tensor, size: int) -> Tensor:
+    """Return the power per bin of sound in windows as the decoder's.
+
+    Args:
+        wave: float32 (B, 2, S).
+        size: Samples of a window.
+
+    Returns:
+        Left, right and side ((left − right)/√2), (B, S/(size/2) − 1, 3, size/2).
+    """
+    window = sine_window(size) * (2 / size) ** 0.5
+    bins = torch.fft.rfft(wave.unfold(-1, size, size // 2) * window)[..., :-1]
+    left, right = bins.unbind(1)
+    three = torch.stack((left, right, (left - right) * 0.5**0.5), dim=2)
+    return three.real.square() + three.imag.square()
+
+
+def _set_lines(vae: CompactVAE, moments: Moments) -> None:
+    encoder, decoder, latent = vae.encoder, vae.decoder, vae.config.latent
+    heard, asked = moments.heard / moments.count, moments.asked / moments.count
+    covariance = moments.heard_heard / moments.count - torch.outer(heard, heard)
+    common = moments.heard_asked / moments.count - torch.outer(heard, asked)
+    ridge = RIDGE * covariance.diagonal().mean() * torch.eye(len(heard), dtype=torch.float64)
+    slopes = torch.linalg.solve(covariance + ridge, common)
+
+    sides = torch.tensor([1.0, 1.0, SIDE_WEIGHT], dtype=torch.float64)
+    weighted = slopes * sides.repeat_interleave(decoder.noise.bands).repeat(decoder.steps)
+    _, directions = torch.linalg.eigh(weighted.T @ covariance @ weighted)
+    encode = weighted @ directions.flip(1)[:, :latent]
+    encode = encode @ _channels((encode.T @ covariance @ encode).diagonal().clamp_min(1e-12))
+    spread = encode.T @ covariance @ encode + 1e-6 * torch.eye(latent, dtype=torch.float64)
+    decode = torch.linalg.solve(spread, encode.T @ common)
+
+    count = encoder.line.in_features
+    _set(encoder.line, encode[:count].T, -(heard @ encode))
+    _set(encoder.fast_line, encode[count:].T, torch.zeros(latent))
+    _set(decoder.line, decode.T, asked)
+
+
+def _channels(variances: Tensor) -> Tensor:
+    """Return the matrix (components, channels) that turns components into channels of about equal variance.
+
+    A generator that is trained on squared errors takes every channel as equally important. Components are
+    therefore given variance^COMPANDING, between what they have (the first, loudness, would be all that is
+    learned) and all the same (as much effort for the last as for the first), and then rotated at random, so
+    that scaling each channel to a fixed deviation changes little.
+    """
+    scale = variances ** (0.5 * COMPANDING - 0.5)
+    scale = scale / (scale.square() * variances).mean().sqrt()
+    chance = torch.Generator().manual_seed(2510_02110)
+    count = len(variances)
+    rotation: Tensor = torch.linalg.qr(torch.randn(count, count, generator=chance, dtype=torch.float64))[0]
+    return scale.unsqueeze(1) * rotation
+
+
+def _set(line: torch.nn.Linear, weight: Tensor, bias: Tensor) -> None:
+    line.weight.copy_(weight.float())
+    line.bias.copy_(bias.float())
