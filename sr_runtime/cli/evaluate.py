@@ -58,13 +58,18 @@ def evaluate(
     sampler: Annotated[str | None, typer.Option(help="consistency or heun.")] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, tensorrt or auto.")] = "cpu",
     threads: Annotated[int, typer.Option(min=1, help="Cores for the networks.")] = 1,
+    report_on: Annotated[
+        int,
+        typer.Option(min=0, help="With --sweep: leave out the clips that --clips N would report on."),
+    ] = _DEFAULT_CLIPS,
     sweep: Annotated[
         list[str] | None, typer.Option(help="Compare settings: --sweep guidance=1,2,3 nfe=1,2,4.")
     ] = None,
 ) -> None:
     """Measure how good a bundle's sound is on real validation clips.
 
-    Without --data it records what it needs (ViZDoom) into the cache folder first.
+    Without --data it records what it needs (ViZDoom) into the cache folder first. --sweep compares settings
+    on clips other than those that a report takes.
     """
     from sr_runtime.engine.session import Engine
     from sr_runtime.errors import ConfigError
@@ -76,7 +81,7 @@ def evaluate(
         raise ConfigError("evaluate: --against belongs to a whole evaluation, leave it or --sweep out")
     engine = Engine(bundle, device, threads)
     reference = _reference(engine, against)
-    chosen = _clips(data, clips)
+    chosen = _clips(data, clips, report_on) if sweep else _clips(data, clips)
     engine.warm_up()
     sampling = Sampling(guidance, nfe, sampler)
     if sweep:
@@ -98,17 +103,26 @@ def _reference(engine: Engine, bundle: str | None) -> Engine | None:
     return reference
 
 
-def _clips(data: Path | None, count: int | None) -> list[EvaluationClip]:
-    """Return the clips to evaluate on, recording them first if no store was named."""
+def _clips(data: Path | None, count: int | None, report_on: int = 0) -> list[EvaluationClip]:
+    """Return the clips to evaluate on, recording them first if no store was named.
+
+    Args:
+        data: The store, or None for the cached one.
+        count: How many clips.
+        report_on: How many clips a report takes: settings must be chosen on others than those.
+    """
     from sr_runtime.data.store import ClipStore
     from sr_runtime.evaluate.clips import choose_clips
     from sr_runtime.evaluate.recording import cached_store
 
-    if data is not None:
-        return choose_clips(ClipStore(data), count)
-    wanted = count or _DEFAULT_CLIPS
-    _record(cached_store(), wanted)
-    return choose_clips(ClipStore(cached_store()), wanted)
+    if data is None:
+        count = count or _DEFAULT_CLIPS
+        _record(cached_store(), count + report_on)
+        store = ClipStore(cached_store())
+    else:
+        store = ClipStore(data)
+    reported = choose_clips(store, report_on) if report_on else []
+    return choose_clips(store, count, {clip.clip.clip_id for clip in reported})
 
 
 def _record(store: Path, count: int) -> None:

@@ -5,7 +5,7 @@ Sparse clips with click ground truth judge sync; all chosen clips judge everythi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, Literal
@@ -52,12 +52,15 @@ def _as_audio(pcm: Pcm) -> Audio:
     return np.asarray(pcm.astype(np.float32) / 32768.0, np.float32)
 
 
-def choose_clips(store: ClipStore, count: int | None = None) -> list[EvaluationClip]:
+def choose_clips(
+    store: ClipStore, count: int | None = None, leave_out: Collection[str] = ()
+) -> list[EvaluationClip]:
     """Return validation clips, half of them fit to judge sync where there are enough.
 
     Args:
         store: A store with validation clips.
         count: How many; all by default. Taken evenly over the store's order, so that maps mix.
+        leave_out: Identifiers of clips that are not to be taken, such as those that a report is about to use.
 
     Returns:
         At least two clips, sync clips first.
@@ -65,14 +68,15 @@ def choose_clips(store: ClipStore, count: int | None = None) -> list[EvaluationC
     Raises:
         DataError: The store has too few validation clips, or none with click ground truth.
     """
-    clips = store.clips("validation")
+    clips = [clip for clip in store.clips("validation") if clip.clip_id not in leave_out]
     sync = [clip for clip in clips if _judges_sync(clip)]
     rest = [clip for clip in clips if not _judges_sync(clip)]
     if not sync:
         raise DataError(
-            f"{store.root} has {len(clips)} validation clips, none of them sparse with click ground truth; "
+            f"{store.root} has {len(clips)} {'further ' if leave_out else ''}validation clips, none of them "
+            "sparse with click ground truth; "
             f"record some: sr-runtime record vizdoom --out {store.root} --split validation --kind sparse "
-            "--ground-truth clicks --minutes 5"
+            "--ground-truth clicks --minutes 5" + (" (or lower --report-on)" if leave_out else "")
         )
     if len(clips) < _LEAST_CLIPS or (count is not None and count < _LEAST_CLIPS):
         raise DataError(

@@ -38,6 +38,13 @@ def test_half_of_the_wanted_clips_judge_sync(store):
     assert [clip.judges_sync for clip in choose_clips(store, 4)] == [True, True, False, False]
 
 
+def test_settings_are_chosen_on_other_clips_than_those_reported(store):
+    reported = {clip.clip.clip_id for clip in choose_clips(store, 2)}
+    others = choose_clips(store, None, reported)
+    assert {clip.clip.clip_id for clip in others} == {clip.clip_id for clip in store} - reported
+    assert [clip.judges_sync for clip in others] == [True] * 2 + [False] * 2
+
+
 def test_more_clips_than_there_are_means_all(store):
     assert len(choose_clips(store, 100)) == 6
 
