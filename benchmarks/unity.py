@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from tests.unity.building import (  # noqa: E402
-    CAPTURE_WITHOUT_ENGINE,
+    WITHOUT_ENGINE,
     ENGINE_FREE,
     HERE,
     Assembly,
@@ -46,7 +46,7 @@ def build(folder: Path) -> Path:
     compile_all(ENGINE_FREE, folder)
     bench = Assembly(
         "Bench",
-        (*files(HERE / "bench"), *CAPTURE_WITHOUT_ENGINE),
+        (*files(HERE / "bench"), *WITHOUT_ENGINE),
         ("SoundReactor.Protocol.dll", "SoundReactor.Audio.dll"),
     )
     return compile_assembly(bench, folder, target="exe")

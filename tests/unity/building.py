@@ -60,14 +60,16 @@ PROTOCOL = Assembly(
 AUDIO = Assembly("SoundReactor.Audio", sources_of(PACKAGE / "Runtime/Audio/SoundReactor.Audio.asmdef"))
 ENGINE_FREE = (PROTOCOL, AUDIO)
 
-CAPTURE_WITHOUT_ENGINE = (
+WITHOUT_ENGINE = (
+    PACKAGE / "Runtime/Component/HopFanOut.cs",
+    PACKAGE / "Runtime/Component/LinkAdvice.cs",
     PACKAGE / "Runtime/Capture/CapturePacer.cs",
     PACKAGE / "Runtime/Capture/ShrinkPlan.cs",
 )
 PLAIN_TESTS = Assembly(
     "SoundReactor.Tests.Editor",
-    files(*(PACKAGE / "Tests/Editor" / name for name in ("Protocol", "Audio", "Capture")))
-    + CAPTURE_WITHOUT_ENGINE,
+    files(*(PACKAGE / "Tests/Editor" / name for name in ("Protocol", "Audio", "Capture", "Component")))
+    + WITHOUT_ENGINE,
     ("SoundReactor.Protocol.dll", "SoundReactor.Audio.dll", str(NUNIT)),
 )
 """The package's EditMode tests that need no engine: the same files, run by NUnit 2.6 under mono."""

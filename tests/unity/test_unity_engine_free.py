@@ -12,7 +12,8 @@ import pytest
 
 from tests.unity.building import LIVE_TESTS, PLAIN_TESTS, Assembly, compile_assembly
 
-TIMEOUT_S = 280
+TIMEOUT_S = 560
+"""A tenth of it is needed on a quiet machine."""
 
 
 def run_nunit(assembly: Assembly, folder: Path) -> dict[str, float]:
@@ -33,7 +34,7 @@ def run_nunit(assembly: Assembly, folder: Path) -> dict[str, float]:
     return {str(case.get("name")): float(case.get("time") or 0) for case in cases}
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_the_packages_own_tests_pass_under_mono(engine_free: Path) -> None:
     names = run_nunit(PLAIN_TESTS, engine_free)
     assert len(names) > 110
@@ -48,7 +49,7 @@ def test_the_packages_own_tests_pass_under_mono(engine_free: Path) -> None:
         assert any(part in name for name in names), part
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_the_client_works_and_fails_well_against_the_real_runtime(engine_free: Path) -> None:
     names = run_nunit(LIVE_TESTS, engine_free)
     assert len(names) >= 16

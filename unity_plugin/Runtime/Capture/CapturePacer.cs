@@ -32,7 +32,7 @@ namespace SoundReactor.Capture
             _next += _period;
             if (_next < now)
             {
-                _next = now; // a stall: go on from here
+                _next = now + _period; // a stall: go on from here
             }
             return true;
         }

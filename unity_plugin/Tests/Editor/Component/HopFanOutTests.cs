@@ -1,0 +1,88 @@
+using System.Threading;
+using NUnit.Framework;
+using SoundReactor.Protocol;
+
+namespace SoundReactor.Tests.Component
+{
+    /// <summary>Listeners come and go on the main thread while hops come on the network's.</summary>
+    public class HopFanOutTests
+    {
+        private sealed class Ear : IHopReceiver
+        {
+            public int Started;
+            public int Hops;
+            public int Ended;
+
+            public void OnSessionStarted(Welcome welcome)
+            {
+                Started++;
+            }
+
+            public void OnHop(ref AudioHeader header, float[] samples)
+            {
+                Hops++;
+            }
+
+            public void OnSessionEnded()
+            {
+                Ended++;
+            }
+        }
+
+        private static Welcome AnyWelcome()
+        {
+            byte[] data = GoldenWelcome();
+            return Welcome.Parse(data, 1, data.Length - 1);
+        }
+
+        private static byte[] GoldenWelcome()
+        {
+            return Protocol.GoldenMessages.Bytes("welcome");
+        }
+
+        [Test]
+        public void Who_comes_late_hears_that_a_session_is_open()
+        {
+            HopFanOut hops = new HopFanOut();
+            Ear early = new Ear(), late = new Ear(), later = new Ear();
+            hops.Add(early);
+            hops.OnSessionStarted(AnyWelcome());
+            hops.Add(late);
+            Assert.That(early.Started + late.Started, Is.EqualTo(2));
+            hops.Remove(early);
+            hops.Remove(early);
+            hops.OnSessionEnded();
+            Assert.That(early.Ended, Is.EqualTo(0));
+            Assert.That(late.Ended, Is.EqualTo(1));
+            hops.Add(later);
+            Assert.That(later.Started, Is.EqualTo(0));
+        }
+
+        [Test]
+        public void Adding_and_removing_while_hops_come_loses_nobody()
+        {
+            HopFanOut hops = new HopFanOut();
+            Ear constant = new Ear();
+            hops.Add(constant);
+            const int Count = 200000;
+            Thread network = new Thread(delegate()
+            {
+                AudioHeader header = new AudioHeader();
+                float[] samples = new float[2];
+                for (int i = 0; i < Count; i++)
+                {
+                    hops.OnHop(ref header, samples);
+                }
+            });
+            network.Start();
+            while (network.IsAlive)
+            {
+                Ear passing = new Ear();
+                hops.Add(passing);
+                hops.Remove(passing);
+            }
+            network.Join();
+            Assert.That(constant.Hops, Is.EqualTo(Count));
+        }
+    }
+}
