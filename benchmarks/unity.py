@@ -24,9 +24,9 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from tests.unity.building import (  # noqa: E402
-    WITHOUT_ENGINE,
     ENGINE_FREE,
     HERE,
+    WITHOUT_ENGINE,
     Assembly,
     compile_all,
     compile_assembly,
