@@ -101,12 +101,25 @@ def test_an_exported_release_build_is_heard(
     game.wait_for_state("RUNNING")
     game.wait_for_hops(30)
     with sound_server.record() as recording:
-        time.sleep(3.0)
+        game.wait_for_hops(120)
     heard = Heard.of(recording.sound)
     assert len(heard.numbers) > 15 and heard.is_in_order, heard
     assert game.figures["frames_sent"] > 10
     assert game.quit() == 0
     assert "ERROR" not in game.words, game.words
+
+    never = tmp_path / "runtime"
+    never.write_text(f"#!/bin/sh\ntouch {tmp_path}/started\n")
+    never.chmod(0o755)
+    game = play(
+        command=beside_us(tmp_path / "game"),
+        main_scene=[],
+        words=["--start=yes"],
+        environment={"SR_RUNTIME": str(never)},
+    )
+    game.wait_for_state("NOBODY_LISTENS")
+    time.sleep(0.5)
+    assert not (tmp_path / "started").exists(), "an exported game must not start a runtime unasked"
 
 
 @pytest.fixture
@@ -239,7 +252,7 @@ func _check(folder: String) -> int:
 	for inner in DirAccess.get_directories_at(folder):
 		count += _check(folder.path_join(inner))
 	for file in DirAccess.get_files_at(folder):
-		if file.ends_with(".gd") and not folder.ends_with("editor") and file != "plugin.gd":
+		if file.ends_with(".gd"):
 			load(folder.path_join(file))
 			count += 1
 	return count

@@ -72,9 +72,6 @@ func warnings(wanted_link: SoundReactorLink) -> PackedStringArray:
 		found.append("There is no SoundReactorLink in this scene. Add one, choose one, or make one an autoload.")
 	elif used.play == SoundReactorLink.Play.RUNTIME:
 		found.append("The link lets the runtime play, so this player stays silent. Set the link's Play to Engine.")
-	var bus: StringName = _player.get(&"bus")
-	if AudioServer.get_bus_index(bus) < 0:
-		found.append("There is no audio bus '%s': the sound goes to Master." % bus)
 	return found
 
 

@@ -67,9 +67,9 @@ func attach(sink: Sink) -> void:
 
 
 ## Hold this much sound on average, in ms.
-func set_target_ms(target_ms: float) -> void:
+func set_target_ms(wanted_ms: float) -> void:
 	_lock.lock()
-	_target_ms = clampf(target_ms, 20.0, WIDEST_MS)
+	_target_ms = clampf(wanted_ms, 20.0, WIDEST_MS)
 	_lock.unlock()
 
 

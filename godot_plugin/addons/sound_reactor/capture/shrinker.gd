@@ -97,5 +97,6 @@ func _read_back(drawn_usec: int) -> void:
 
 
 func _finish(data: PackedByteArray, drawn_usec: int) -> void:
-	if data.size() == _size.x * _size.y * 4:
+	# The capture may be gone, or want another size by now.
+	if _deliver.is_valid() and data.size() == _size.x * _size.y * 4:
 		_deliver.call(Image.create_from_data(_size.x, _size.y, false, Image.FORMAT_RGBA8, data), drawn_usec)
