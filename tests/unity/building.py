@@ -13,7 +13,15 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "unity_plugin"
 HERE = Path(__file__).parent
 STUBS = HERE / "stubs"
-NUNIT = Path("/usr/lib/cli/nunit.framework-2.6.3/nunit.framework.dll")
+NUNIT = next(
+    (
+        path
+        for root in ("cli", "mono/gac")
+        for path in sorted(Path("/usr/lib", root).rglob("nunit.framework.dll"))
+    ),
+    Path("/usr/lib/cli/nunit.framework-2.6.3/nunit.framework.dll"),
+)
+"""NUnit's library, wherever Debian's package has put it."""
 TOOLS = {"mcs": "mono-mcs", "mono": "mono-runtime", "nunit-console": "nunit-console"}
 """Command → Debian package."""
 
@@ -65,6 +73,7 @@ WITHOUT_ENGINE = (
     PACKAGE / "Runtime/Component/LinkAdvice.cs",
     PACKAGE / "Runtime/Capture/CapturePacer.cs",
     PACKAGE / "Runtime/Capture/ShrinkPlan.cs",
+    PACKAGE / "Runtime/Capture/ProbeVerdict.cs",
 )
 PLAIN_TESTS = Assembly(
     "SoundReactor.Tests.Editor",

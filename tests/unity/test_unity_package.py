@@ -252,3 +252,16 @@ def test_the_readme_says_what_has_not_been_verified() -> None:
     readme = (PACKAGE / "README.md").read_text()
     assert "**not run**" in readme and "**not verified**" in readme
     assert "bench:start" in readme
+
+
+def test_the_messages_that_the_guide_explains_are_those_that_the_code_says() -> None:
+    guide = (ROOT / "docs/unity.md").read_text().split("## Troubleshooting by message")[1].split("\n## ")[0]
+    code = "".join(path.read_text() for path in files(PACKAGE / "Runtime", PACKAGE / "Editor"))
+    spans = [
+        span for row in re.findall(r"^\| (`.*?) \|", guide, re.M) for span in re.findall(r"`([^`]+)`", row)
+    ]
+    assert len(spans) > 10
+    for span in spans:
+        for part in re.split(r"[:.] |…", span.removesuffix(": …")):
+            if part.strip() and part not in ("sr-runtime", "not found"):
+                assert part.strip() in code, f"docs/unity.md explains '{part}', which nothing says"

@@ -6,6 +6,7 @@ namespace Unity.Collections
     public struct NativeArray<T> : IDisposable where T : struct
     {
         public NativeArray(int length, Allocator allocator, NativeArrayOptions options) { }
+        public T this[int index] { get { return default(T); } set { } }
         public bool IsCreated { get { return false; } }
         public void Dispose() { }
         public static void Copy(NativeArray<T> src, int srcIndex, T[] dst, int dstIndex, int length) { }

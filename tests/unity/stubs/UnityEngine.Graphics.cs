@@ -16,6 +16,7 @@ namespace UnityEngine
     {
         public virtual int width { get; set; }
         public virtual int height { get; set; }
+        public FilterMode filterMode { get; set; }
     }
 
     // ScriptReference/RenderTexture
@@ -31,6 +32,8 @@ namespace UnityEngine
     public sealed class Texture2D : Texture
     {
         public Texture2D(int width, int height, TextureFormat textureFormat, bool mipChain) { }
+        public void SetPixel(int x, int y, Color color) { }
+        public void Apply() { }
         public void ReadPixels(Rect source, int destX, int destY, bool recalculateMipMaps) { }
         public NativeArray<T> GetRawTextureData<T>() where T : struct { return new NativeArray<T>(); }
     }
@@ -45,7 +48,7 @@ namespace UnityEngine
     public enum TextureFormat { RGBA32 }
 
     // ScriptReference/FilterMode
-    public enum FilterMode { Bilinear }
+    public enum FilterMode { Point, Bilinear }
 
     // ScriptReference/Shader
     public sealed class Shader : Object

@@ -12,10 +12,11 @@ namespace SoundReactor.Capture
     /// one frame later, which waits for the graphics card. Thread: main.
     /// </summary>
     /// <remarks>
-    /// Rows: whatever the graphics API, a render texture's row 0 is the picture's bottom, and both ways of reading keep
-    /// that order; it is said to the runtime (<see cref="FrameFlags.BottomUp"/>), not turned here.
+    /// Rows: by Unity's convention a render texture's row 0 is the picture's bottom on every graphics API, and both ways of
+    /// reading keep that order; it is said to the runtime (<see cref="FrameFlags.BottomUp"/>), not turned here.
     /// Colour: the small texture is of the sRGB kind. In a linear project the last step encodes; in a gamma project the
     /// setting does nothing and the picture is sRGB already.
+    /// Both are measured: the first picture that is read is a known one (<see cref="ProbeVerdict"/>).
     /// </remarks>
     internal sealed class PictureReader : IDisposable
     {
@@ -24,7 +25,9 @@ namespace SoundReactor.Capture
         private readonly ReadbackSlot[] _slots;
         private readonly RenderTexture _small;
         private readonly Texture2D _readable;
+        private readonly Texture2D _known;
         private long _unreadNs;
+        private bool _isProbing = true;
         private bool _isDisposed;
 
         internal PictureReader(IPictureListener listener, int width, int height)
@@ -48,10 +51,49 @@ namespace SoundReactor.Capture
                 _slots = new ReadbackSlot[0];
                 _readable = new Texture2D(width, height, TextureFormat.RGBA32, false);
             }
+            _known = MakeKnown();
+            Probe();
+        }
+
+        private static Texture2D MakeKnown()
+        {
+            Texture2D known = new Texture2D(1, 2, TextureFormat.RGBA32, false);
+            known.filterMode = FilterMode.Point;
+            float grey = ProbeVerdict.Grey / 255f;
+            known.SetPixel(0, 0, new Color(grey, grey, grey));
+            known.SetPixel(0, 1, new Color(1f, 1f, 1f));
+            known.Apply();
+            return known;
+        }
+
+        private void Probe()
+        {
+            CommandBuffer commands = new CommandBuffer();
+            commands.name = "SoundReactor probe";
+            Record(commands, _known, Width, Height, MonotonicClock.NowNs);
+            Graphics.ExecuteCommandBuffer(commands);
+            commands.Release();
+        }
+
+        private void Judge(NativeArray<byte> pixels)
+        {
+            _isProbing = false;
+            int column = 4 * (Width / 2);
+            int first = pixels[4 * Width * (Height / 8) + column];
+            int last = pixels[4 * Width * (Height - 1 - Height / 8) + column];
+            ProbeVerdict verdict = new ProbeVerdict(first, last);
+            IsTopFirst = verdict.IsReadable && verdict.IsTopFirst;
+            if (verdict.IsReadable && !verdict.IsColourRight)
+            {
+                Debug.LogWarning("SoundReactor: colours come back changed (128 became " + verdict.Darker
+                    + "): the model sees another picture than the player. Please report your graphics API and colour space.");
+            }
         }
 
         internal int Width { get; private set; }
         internal int Height { get; private set; }
+        /// <summary>Whether this machine gives the top row first; known before the first picture.</summary>
+        internal bool IsTopFirst { get; private set; }
         /// <summary>The picture as the model sees it, for the inspector.</summary>
         internal Texture Picture { get { return _small; } }
 
@@ -139,7 +181,11 @@ namespace SoundReactor.Capture
 
         internal void Deliver(NativeArray<byte> pixels, long captureNs)
         {
-            if (!_isDisposed)
+            if (_isProbing && !_isDisposed)
+            {
+                Judge(pixels);
+            }
+            else if (!_isDisposed)
             {
                 _listener.OnPicture(pixels, Width, Height, captureNs);
             }
@@ -159,6 +205,7 @@ namespace SoundReactor.Capture
             }
             _small.Release();
             UnityEngine.Object.Destroy(_small);
+            UnityEngine.Object.Destroy(_known);
             if (_readable != null)
             {
                 UnityEngine.Object.Destroy(_readable);

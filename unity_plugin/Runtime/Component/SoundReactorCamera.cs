@@ -173,7 +173,8 @@ namespace SoundReactor
                 return;
             }
             NativeArray<byte>.Copy(pixels, 0, frame.Data, FrameBuffer.PixelsAt, frame.PayloadBytes);
-            FrameFlags flags = _rows == PictureRows.TopFirst ? FrameFlags.None : FrameFlags.BottomUp;
+            bool isTopFirst = _rows == PictureRows.TopFirst || (_rows == PictureRows.Automatic && _reader.IsTopFirst);
+            FrameFlags flags = isTopFirst ? FrameFlags.None : FrameFlags.BottomUp;
             client.CommitFrame(frame, _isSceneCut ? flags | FrameFlags.Discontinuity : flags, captureNs, 0);
             _isSceneCut = false;
         }
