@@ -195,3 +195,10 @@ func test_a_line_without_a_generator_takes_anything_silently() -> void:
 	line.tick(1000)
 	line.end_session()
 	check_equal(line.hops, 0, "hops without a place to play them")
+
+
+func test_a_flood_of_sound_costs_no_more_than_two_seconds_of_memory() -> void:
+	line.attach(sink)
+	for index in 1000:
+		line.receive(index, _sound(0))
+	check(line._queue.size() <= PlayoutLine.FULL + HOP, "%d samples are kept" % line._queue.size())

@@ -21,6 +21,8 @@ const FADE := 240
 const MANY := 2400
 ## More than this leaves at once.
 const TOO_MANY := 9600
+## More than 2 s is never kept, whatever a peer sends.
+const FULL := 96000
 const WIDEST_MS := 250.0
 ## A second underrun within 10 s widens the target by half; 30 s of calm narrow it again.
 const TWICE_WITHIN_USEC := 10_000_000
@@ -102,7 +104,8 @@ func end_session() -> void:
 ## Take the sound of one hop.
 func receive(hop: int, sound: PackedVector2Array) -> void:
 	_lock.lock()
-	if _sink != null and not _is_suspended and not sound.is_empty():
+	var is_wanted := _sink != null and not _is_suspended and _queue.size() < FULL
+	if is_wanted and not sound.is_empty():
 		hops += 1
 		_receive(hop, Fades.glide(sound, _gain, _wanted_gain))
 		_gain = _wanted_gain

@@ -128,7 +128,8 @@ func _exchange() -> Array[PackedByteArray]:
 		var data: PackedByteArray = got[1]
 		_zmtp.feed(data)
 	for reply in _zmtp.replies:
-		_push(reply)
+		if _waiting_bytes < MAX_WAITING_BYTES:  # a peer that asks and never reads must not cost memory
+			_push(reply)
 	_zmtp.replies.clear()
 	if phase == Phase.HANDSHAKE and _zmtp.phase == Zmtp.Phase.TRAFFIC:
 		phase = Phase.OPEN

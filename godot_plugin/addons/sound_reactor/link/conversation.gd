@@ -270,6 +270,9 @@ func _receive_in_session(kind: Messages.Kind, message: Dictionary, now_usec: int
 
 func _open_session(message: Dictionary) -> void:
 	welcome = message
+	# The protocol's limits for pictures: a stranger's wish must not become a texture of any size.
+	welcome["picture_width"] = clampi(int(str(message["picture_width"])), 16, 1280)
+	welcome["picture_height"] = clampi(int(str(message["picture_height"])), 16, 720)
 	_is_refused = false
 	_seq = 0
 	sessions += 1

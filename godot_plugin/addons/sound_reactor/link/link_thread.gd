@@ -11,6 +11,8 @@ const PlayoutLine := preload("../audio/playout_line.gd")
 const BUSY_USEC := 2_000
 const IDLE_USEC := 10_000
 const KEPT_LATENCIES := 256
+## Events kept for a game that hitches; a peer that floods must not cost memory.
+const KEPT_EVENTS := 1024
 
 var _thread: Thread
 var _lock := Mutex.new()
@@ -140,6 +142,8 @@ func _hand_over(conversation: Conversation, lines: Array[PlayoutLine]) -> void:
 func _publish(conversation: Conversation, now_usec: int) -> void:
 	_lock.lock()
 	_events.append_array(conversation.events)
+	if _events.size() > KEPT_EVENTS:
+		_events = _events.slice(-KEPT_EVENTS)
 	_hops_received += conversation.hops.size()
 	for audio in conversation.hops:
 		if audio.capture_ns > 0:
