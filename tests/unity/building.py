@@ -85,8 +85,15 @@ PLAIN_TESTS = Assembly(
 LIVE_TESTS = Assembly(
     "SoundReactor.Tests.Live",
     (*files(HERE / "live"), PACKAGE / "Editor/RuntimeProcess.cs"),
-    ("SoundReactor.Protocol.dll", "SoundReactor.Audio.dll", str(NUNIT)),
+    (
+        "SoundReactor.Protocol.dll",
+        "SoundReactor.Audio.dll",
+        "SoundReactor.Runtime.dll",
+        "UnityEngine.dll",
+        str(NUNIT),
+    ),
 )
+"""Against the real runtime: the client, and the components' own logic with stubs for the engine's."""
 
 
 def unity_assemblies(symbols: tuple[str, ...]) -> list[Assembly]:

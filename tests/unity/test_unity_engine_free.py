@@ -10,7 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.unity.building import LIVE_TESTS, PLAIN_TESTS, Assembly, compile_assembly
+from tests.unity.building import (
+    LIVE_TESTS,
+    PLAIN_TESTS,
+    UNITY_2022,
+    Assembly,
+    compile_all,
+    compile_assembly,
+    unity_assemblies,
+)
 
 TIMEOUT_S = 560
 """A tenth of it is needed on a quiet machine."""
@@ -51,5 +59,13 @@ def test_the_packages_own_tests_pass_under_mono(engine_free: Path) -> None:
 
 @pytest.mark.timeout(600)
 def test_the_client_works_and_fails_well_against_the_real_runtime(engine_free: Path) -> None:
+    stubs_and_components = [
+        assembly
+        for assembly in unity_assemblies(UNITY_2022)
+        if assembly.name in ("UnityEngine", "SoundReactor.Runtime")
+    ]
+    compile_all(stubs_and_components, engine_free, UNITY_2022)
     names = run_nunit(LIVE_TESTS, engine_free)
-    assert len(names) >= 16
+    assert len(names) >= 25
+    for part in ("BadPeer", "RuntimeClient", "Allocation", "Probe", "ComponentLife", "RuntimeProcess"):
+        assert any(part in name for name in names), part
