@@ -104,3 +104,12 @@ def test_a_member_that_unity_lacks_would_be_found(engine_free: Path, tmp_path: P
 def test_every_flavour_is_compiled_with_and_without_pipelines() -> None:
     assert {CORE_RP in symbols for symbols in FLAVOURS.values()} == {True, False}
     assert {"UNITY_6000_0_OR_NEWER" in symbols for symbols in FLAVOURS.values()} == {True, False}
+
+
+def test_a_public_member_without_documentation_would_be_found(mono: None, tmp_path: Path) -> None:
+    silent = tmp_path / "Silent.cs"
+    silent.write_text(
+        "/// <summary>Said.</summary>\npublic class Silent { public int Unsaid() { return 1; } }"
+    )
+    with pytest.raises(CompileError, match="Silent.Unsaid"):
+        compile_assembly(Assembly("SoundReactor.Silent", (silent,)), tmp_path)
