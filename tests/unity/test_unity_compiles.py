@@ -111,5 +111,5 @@ def test_a_public_member_without_documentation_would_be_found(mono: None, tmp_pa
     silent.write_text(
         "/// <summary>Said.</summary>\npublic class Silent { public int Unsaid() { return 1; } }"
     )
-    with pytest.raises(CompileError, match="Silent.Unsaid"):
+    with pytest.raises(CompileError, match=r"Silent\.Unsaid"):
         compile_assembly(Assembly("SoundReactor.Silent", (silent,)), tmp_path)
