@@ -66,6 +66,14 @@ def test_the_client_works_and_fails_well_against_the_real_runtime(engine_free: P
     ]
     compile_all(stubs_and_components, engine_free, UNITY_2022)
     names = run_nunit(LIVE_TESTS, engine_free)
-    assert len(names) >= 25
-    for part in ("BadPeer", "RuntimeClient", "Allocation", "Probe", "ComponentLife", "RuntimeProcess"):
+    assert len(names) >= 26
+    for part in (
+        "BadPeer",
+        "RuntimeClient",
+        "Allocation",
+        "Probe",
+        "CapturedFrames",
+        "ComponentLife",
+        "RuntimeProcess",
+    ):
         assert any(part in name for name in names), part

@@ -15,16 +15,24 @@ namespace SoundReactor.Tests.Live
         private const int PatienceMs = 120000;
         private readonly string _folder;
         private readonly string _bundle;
+        private readonly bool _isCapturing;
         private RuntimeProcess _process;
 
-        public LiveRuntime(string bundle)
+        public LiveRuntime(string bundle) : this(bundle, false)
+        {
+        }
+
+        /// <summary><paramref name="isCapturing"/>: the runtime keeps what it hears and says in <see cref="CaptureFolder"/>.</summary>
+        public LiveRuntime(string bundle, bool isCapturing)
         {
             _bundle = bundle;
+            _isCapturing = isCapturing;
             _folder = Path.Combine(Path.GetTempPath(), "sr-unity-" + Guid.NewGuid().ToString("N"));
             Directory.CreateDirectory(_folder);
             Start();
         }
 
+        public string CaptureFolder { get { return Path.Combine(_folder, "captured"); } }
         public string ConnectionFilePath { get { return Path.Combine(_folder, "connection.json"); } }
         public ConnectionFile File { get { return ConnectionFile.TryRead(ConnectionFilePath); } }
         public int Pid { get { return _process.Pid; } }
@@ -37,11 +45,15 @@ namespace SoundReactor.Tests.Live
             System.IO.File.Delete(ConnectionFilePath);
             Dictionary<string, string> environment = new Dictionary<string, string>();
             environment["SR_CONNECTION_FILE"] = ConnectionFilePath;
-            string[] arguments =
+            List<string> arguments = new List<string>(new[]
             {
                 "-m", "sr_runtime", "serve", "--bundle", _bundle, "--endpoint", "tcp://127.0.0.1:0",
                 "--audio-device", "none"
-            };
+            });
+            if (_isCapturing)
+            {
+                arguments.AddRange(new[] { "--capture", CaptureFolder });
+            }
             _process = RuntimeProcess.Start(python, arguments, Path.Combine(_folder, "a log.txt"), environment);
             Wait.Until(delegate { return System.IO.File.Exists(ConnectionFilePath) || !_process.IsRunning; }, PatienceMs);
             Assert.That(_process.IsRunning, Words);

@@ -15,10 +15,12 @@ namespace SoundReactor.Capture
         /// <summary>Judge by one value from near the first row and one from near the last.</summary>
         public ProbeVerdict(int nearFirstRow, int nearLastRow)
         {
-            IsTopFirst = nearFirstRow > nearLastRow;
-            Darker = nearFirstRow < nearLastRow ? nearFirstRow : nearLastRow;
-            int brighter = nearFirstRow < nearLastRow ? nearLastRow : nearFirstRow;
-            IsReadable = brighter >= White - Tolerance && Darker < White - Tolerance;
+            bool isTopFirst = nearFirstRow > nearLastRow;
+            int darker = isTopFirst ? nearLastRow : nearFirstRow;
+            int brighter = isTopFirst ? nearFirstRow : nearLastRow;
+            IsTopFirst = isTopFirst;
+            Darker = darker;
+            IsReadable = brighter >= White - Tolerance && darker < White - Tolerance;
         }
 
         /// <summary>Whether the picture came back as a picture at all; if not, the usual order is assumed.</summary>
