@@ -78,12 +78,14 @@ namespace SoundReactor.Tests.Bench
                     Console.Error.WriteLine("no session: " + client.State + " " + client.LastFailure + client.LastError);
                     return 1;
                 }
-                Play(client, player, 2);
+                float[] block = new float[2 * 800];
+                SoundReactor.Capture.CapturePacer pacer = new SoundReactor.Capture.CapturePacer(30);
+                Play(client, player, pacer, block, 2);
                 ClientStatistics before = client.Statistics;
                 TimeSpan cpu = Process.GetCurrentProcess().TotalProcessorTime;
                 long ours = GC.GetAllocatedBytesForCurrentThread();
                 Stopwatch watch = Stopwatch.StartNew();
-                Play(client, player, seconds);
+                Play(client, player, pacer, block, seconds);
                 double elapsed = watch.Elapsed.TotalSeconds;
                 ours = GC.GetAllocatedBytesForCurrentThread() - ours;
                 cpu = Process.GetCurrentProcess().TotalProcessorTime - cpu;
@@ -128,10 +130,10 @@ namespace SoundReactor.Tests.Bench
         }
 
         /// <summary>An engine at 60 Hz: every picture is offered, the pacer takes 30 a second; sound is mixed.</summary>
-        private static void Play(RuntimeClient client, SoundPlayer player, double seconds)
+        private static void Play(
+            RuntimeClient client, SoundPlayer player, SoundReactor.Capture.CapturePacer pacer, float[] block, double seconds)
         {
-            SoundReactor.Capture.CapturePacer pacer = new SoundReactor.Capture.CapturePacer(30);
-            float[] block = new float[2 * 800];
+            pacer.Reset();
             Stopwatch watch = Stopwatch.StartNew();
             for (int i = 1; watch.Elapsed.TotalSeconds < seconds; i++)
             {
