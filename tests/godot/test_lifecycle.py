@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import stat
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -113,7 +113,7 @@ def test_a_started_runtime_that_dies_is_one_clear_message(play: Callable[..., Ga
 def test_a_real_runtime_is_started_and_serves(play: Callable[..., Game], tmp_path: Path) -> None:
     program = tmp_path / "start-probe"
     program.write_text(
-        "#!/bin/sh\nshift\nexec sr-runtime serve --bundle probe --audio-device none "
+        f"#!/bin/sh\nshift\nexec {sys.executable} -m sr_runtime serve --bundle probe --audio-device none "
         '--endpoint tcp://127.0.0.1:0 "$@"\n'
     )
     program.chmod(0o755)
@@ -123,7 +123,6 @@ def test_a_real_runtime_is_started_and_serves(play: Callable[..., Game], tmp_pat
         "res://demo/demo.tscn",
         SR_RUNTIME=str(program),
         SR_CONNECTION_FILE=str(file),
-        PATH=os.environ["PATH"],
     )
     game.wait_for_state("RUNNING")
     assert game.warnings == [] or all("headless" in line for line in game.warnings), game.warnings

@@ -38,7 +38,10 @@ def listen(
 def test_every_hop_is_heard_once_in_order_at_the_right_level(
     listen: Callable[..., Game], sound_server: NullSinkBed, renderer: str
 ) -> None:
-    game = listen(renderer=renderer)
+    # Much sound in stock survives a busy machine; what less of it costs is the benchmark's matter.
+    game = listen(renderer=renderer, options=[*PULSE, "--audio-output-latency", "80"])
+    game.order("put(scene.get_node('SoundReactorPlayer'), 'target_latency_ms', 220.0)")
+    time.sleep(3.0)
     assert game.figures["frames_sent"] > 0
 
     def attempt() -> str:
