@@ -120,6 +120,15 @@ func test_a_driver_with_large_bursts_gets_a_wider_target() -> void:
 	check(line.target_ms() > 85.0, "target %f ms for bursts of 85 ms" % line.target_ms())
 
 
+func test_a_burst_that_does_not_come_again_is_forgotten() -> void:
+	line.set_target_ms(83.0)
+	line.attach(sink)
+	_run(4.0, true, 4096)
+	check(line.target_ms() > 110.0, "target %f ms for bursts of 85 ms" % line.target_ms())
+	_run(25.0, true, 96, 1.0, 4)
+	check_near(line.target_ms() / line._widening, 83.0, 1.0, "target in ms without bursts")
+
+
 func test_a_stall_fades_out_and_comes_back_faded_in() -> void:
 	line.attach(sink)
 	_run(1.0)

@@ -29,6 +29,8 @@ const TWICE_WITHIN_USEC := 10_000_000
 const CALM_USEC := 30_000_000
 ## A longer pause between two looks says nothing about the audio thread's burst.
 const SHORT_TICK_USEC := 8_000
+## A burst that did not come again is forgotten with this time constant.
+const BURST_KEPT_USEC := 10_000_000.0
 
 ## Times that there was no sound when some was due.
 var underruns := 0
@@ -50,7 +52,7 @@ var _target_ms := 83.0
 var _wanted_gain := 1.0
 var _gain := 1.0
 var _to_cut := 0
-var _burst := 0
+var _burst := 0.0
 var _fill_before := -1
 var _tick_usec := 0
 var _underrun_usec := -TWICE_WITHIN_USEC
@@ -179,12 +181,11 @@ func _level() -> int:
 ## A driver that takes sound in bursts needs a burst and a hop in stock, whatever the user would like.
 func _target_frames() -> int:
 	var wanted := int(minf(_target_ms * _widening, maxf(WIDEST_MS, _target_ms)) * SAMPLE_RATE / 1000.0)
-	return maxi(wanted, _burst + HOP_SAMPLES + FADE)
+	return maxi(wanted, int(_burst) + HOP_SAMPLES + FADE)
 
 
 func _measure_surplus() -> void:
-	@warning_ignore("integer_division")
-	var peak := _target_frames() + (HOP_SAMPLES + _burst) / 2
+	var peak := _target_frames() + int((HOP_SAMPLES + _burst) / 2.0)
 	var surplus := _level() - peak
 	if surplus > TOO_MANY:
 		_to_cut = surplus
@@ -240,11 +241,11 @@ func _narrow(now_usec: int, elapsed_usec: int) -> void:
 		_widening = maxf(1.0, _widening * (1.0 - 0.02 * elapsed_usec * 1e-6))
 
 
-## The driver's burst is the largest fall between two close looks; it is forgotten within seconds.
+## The driver's burst is the largest fall between two close looks.
 func _watch_burst(fill: int, elapsed_usec: int) -> void:
 	if _fill_before < 0 or elapsed_usec > SHORT_TICK_USEC:
 		return
-	_burst = maxi(_fill_before - fill, _burst - int(_burst * elapsed_usec * 1e-7))
+	_burst = maxf(_fill_before - fill, _burst * (1.0 - elapsed_usec / BURST_KEPT_USEC))
 
 
 func _forget_sound() -> void:

@@ -64,6 +64,10 @@ const PLAY_WORDS: Dictionary[Play, String] = {Play.ENGINE: "engine", Play.RUNTIM
 	set(value):
 		play = value
 		_control({"play": PLAY_WORDS[play]})
+		if play == Play.RUNTIME:
+			for line in _lines:
+				line.end_session()  # no sound will come: that is no underrun
+		update_configuration_warnings()
 ## How closely the sound follows the picture: 0 to 10; −1 leaves it to the model bundle.
 @export_range(-1.0, 10.0, 0.1) var guidance := -1.0:
 	set(value):
