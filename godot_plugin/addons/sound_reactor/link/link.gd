@@ -24,6 +24,7 @@ const MainThreadCost := preload("main_thread_cost.gd")
 const Messages := preload("../wire/messages.gd")
 const PlayoutLine := preload("../audio/playout_line.gd")
 const RuntimeAddress := preload("runtime_address.gd")
+const RuntimeKeeper := preload("runtime_keeper.gd")
 const RuntimeProcess := preload("runtime_process.gd")
 const State := preload("connection_state.gd").State
 
@@ -119,8 +120,7 @@ var welcome := {}
 
 var _worker: LinkThread
 var _lines: Array[PlayoutLine] = []
-var _runtime: RuntimeProcess
-var _runtime_has_served := false
+var _runtime := RuntimeKeeper.new()
 var _cost := MainThreadCost.new()
 var _status := {}
 var _frames_captured := 0
@@ -151,7 +151,7 @@ func _exit_tree() -> void:
 
 func _notification(what: int) -> void:
 	if what == NOTIFICATION_PREDELETE:
-		_end_runtime()
+		_runtime.stop()
 
 
 func _process(_delta: float) -> void:
@@ -300,7 +300,7 @@ func _handle(event: Array) -> void:
 			_enter(event[1] as State, event[2] as String)
 		"welcome":
 			welcome = event[1]
-			_runtime_has_served = _runtime != null
+			_runtime.note_session()
 			_control(_session_settings())
 			_note_versions()
 			session_opened.emit(welcome)
@@ -377,27 +377,16 @@ func _may_start_runtime() -> bool:
 
 
 func _is_waiting_for_runtime() -> bool:
-	return state == State.NOBODY_LISTENS and _may_start_runtime() and (_runtime == null or _runtime.is_starting())
+	return state == State.NOBODY_LISTENS and _may_start_runtime() and _runtime.may_come()
 
 
 func _watch_runtime() -> void:
-	if _runtime != null and _runtime.has_died():
+	if _runtime.has_died():
 		_enter(state, _runtime.problem)
-		# One that never served would not serve the next time either; one that did may be started again.
-		if _runtime_has_served:
-			_runtime = null
-			_runtime_has_served = false
-	if state != State.NOBODY_LISTENS or _runtime != null or not _may_start_runtime():
+	if state != State.NOBODY_LISTENS or _runtime.is_tried() or not _may_start_runtime():
 		return
-	_runtime = RuntimeProcess.new()
 	var words := runtime_arguments.duplicate()
 	if not address.is_empty():
 		words.append_array(["--endpoint", address])
 	if not _runtime.start(runtime_command, words):
 		_enter(state, _runtime.problem)
-
-
-func _end_runtime() -> void:
-	if _runtime != null:
-		_runtime.stop()
-		_runtime = null
