@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 Line = dict[str, Any]
 PATIENCE_S = 60.0
@@ -58,12 +58,18 @@ class Game:
             env={**os.environ, **(environment or {})},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stderr=subprocess.PIPE,
             text=True,
             errors="replace",
         )
-        self._thread = threading.Thread(target=self._read, daemon=True)
-        self._thread.start()
+        # Two pipes: in one, a warning can come in the middle of a report.
+        self._threads = [
+            threading.Thread(target=self._read, args=[pipe], daemon=True)
+            for pipe in (self.process.stdout, self.process.stderr)
+            if pipe is not None
+        ]
+        for thread in self._threads:
+            thread.start()
 
     def __enter__(self) -> Game:
         return self
@@ -71,9 +77,8 @@ class Game:
     def __exit__(self, *exc: object) -> None:
         self.quit()
 
-    def _read(self) -> None:
-        assert self.process.stdout is not None
-        for text in self.process.stdout:
+    def _read(self, pipe: IO[str]) -> None:
+        for text in pipe:
             if text.startswith("REPORT "):
                 line = json.loads(text.removeprefix("REPORT "))
                 self.lines.append({**line, "arrived_ns": time.monotonic_ns()})
@@ -172,7 +177,9 @@ class Game:
         except subprocess.TimeoutExpired:
             self.process.kill()
             code = self.process.wait()
-        self._thread.join(5)
-        if self.process.stdout is not None:
-            self.process.stdout.close()
+        for thread in self._threads:
+            thread.join(5)
+        for pipe in (self.process.stdout, self.process.stderr):
+            if pipe is not None:
+                pipe.close()
         return code

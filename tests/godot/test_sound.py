@@ -94,10 +94,15 @@ def test_the_runtime_can_play_instead(play: Callable[..., Game], sound_server: N
         game = play(connection_file=own.connection_file)
         game.order("put(link, 'play', 1)")
         game.wait_for_state("RUNNING")
-        with sound_server.record() as recording:
-            game.wait_for_figures("hops", lambda figures: figures["runtime_status"].get("hop", 0) > 90)
-            time.sleep(1.0)
-        assert len(Heard.of(recording.sound).numbers) > 15
+        game.wait_for_figures("hops", lambda figures: figures["runtime_status"].get("hop", 0) > 60)
+        heard: list[int] = []
+        for _ in range(8):  # the runtime's audio process may still be opening its device
+            with sound_server.record() as recording:
+                time.sleep(2.0)
+            heard = Heard.of(recording.sound).numbers
+            if len(heard) > 15:
+                break
+        assert len(heard) > 15, f"{heard}; the runtime says: {own.last_words()}"
         assert game.figures["runtime_status"]["play"] == "runtime"
         heard_here = game.figures["hops_received"]
         game.order("put(link, 'play', 0)")
