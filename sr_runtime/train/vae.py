@@ -294,17 +294,25 @@ def train_vae(
         data: the clip store.
         out: the run folder.
         settings: see :class:`VaeSettings`.
-        init: network folder to fine-tune from.
+        init: network folder to fine-tune from; not for ``compact``.
         report: called with every logged step.
         stop_after: end after this many steps of this call.
         config: the model, when it is none of the presets.
 
     Returns:
         Whether the run is complete.
+
+    Raises:
+        TrainingError: no recordings, or an ``init`` where nothing is fine-tuned.
     """
     run, config, store = RunFolder(out), config or preset(settings.preset), ClipStore(data)
     facts = {"stage": "vae", "settings": msgspec.to_builtins(settings), "model": config_to_dict(config)}
     if config.vae.kind == "compact":
+        if init is not None:
+            raise TrainingError(
+                f"the compact autoencoder is fitted from recordings alone, it cannot start from {init}; "
+                "leave --init out, or use those weights as they are with --vae"
+            )
         fit_compact(store, run, settings, config, report)
         run.write_config(facts)
         return True

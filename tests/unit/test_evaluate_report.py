@@ -127,7 +127,7 @@ def test_markdown_names_network_n_and_bundle(evaluated):
 
 def test_sweep_compares_every_combination(store, tmp_path: Path):
     path = tmp_path / "sweep.json"
-    axes = ("--sweep", "guidance=1,2", "sampler=consistency")
+    axes = ("--report-on", "0", "--sweep", "guidance=1,2", "sampler=consistency")
     shown = run_evaluate("--data", str(store), "--out", str(tmp_path), "--json", str(path), *axes)
     rows = json.loads(path.read_text())["rows"]
     assert [(row["guidance"], row["sampler"]) for row in rows] == [(1, "consistency"), (2, "consistency")]

@@ -18,7 +18,7 @@ def test_help_names_the_stages_in_order():
 
 
 def test_run_without_a_length_is_refused(tmp_path):
-    result = run("vae", "--data", str(tmp_path), "--out", str(tmp_path / "run"))
+    result = run("vae", "--preset", "paper", "--data", str(tmp_path), "--out", str(tmp_path / "run"))
     assert isinstance(result.exception, ConfigError)
 
 

@@ -62,8 +62,13 @@ def test_weight_decay_leaves_vectors_alone():
 
 
 def test_run_without_an_end_is_refused():
-    with pytest.raises(ConfigError, match="--steps or --minutes"):
-        VaeSettings()
+    for unending in (lambda: VaeSettings(preset="paper"), DiffusionSettings):
+        with pytest.raises(ConfigError, match="--steps or --minutes"):
+            unending()
+
+
+def test_autoencoder_that_is_fitted_needs_no_end():
+    assert VaeSettings(preset="mini").minutes is None
 
 
 @pytest.mark.parametrize(

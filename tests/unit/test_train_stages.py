@@ -122,6 +122,11 @@ def test_compact_autoencoder_is_fitted_in_one_pass(store, tmp_path):
     assert RunFolder(tmp_path).read_config()["model"]["vae"]["kind"] == "compact"
 
 
+def test_compact_autoencoder_refuses_weights_that_it_would_not_use(store, vae, tmp_path):
+    with pytest.raises(TrainingError, match="leave --init out"):
+        train_vae(store.root, tmp_path, VaeSettings(preset="mini"), init=vae, config=TINY)
+
+
 def test_fitted_code_tells_one_tone_from_another(tmp_path):
     store, vae = make_store(tmp_path), build_vae(VAEConfig(kind="compact"))
     fit(vae, store)
