@@ -215,7 +215,7 @@ def network_folder(path: Path | None) -> Path | None:
 def announce(is_complete: bool, out: Path) -> None:
     """Say how the run ended."""
     if is_complete:
-        console.print(f"done: network in {out / 'network'}, curves in {out / 'plots'}", highlight=False)
+        console.print(f"done: network in {out / 'network'}, sound in {out / 'samples'}", highlight=False)
     else:
         console.print(f"stopped: run the same command again to go on from {out}", highlight=False)
 

@@ -58,11 +58,7 @@ class AudioCrops:
 
     def draw(self, count: int, rng: np.random.Generator) -> Tensor:
         """Return ``count`` augmented crops, float32 (count, 2, crop_hops · 1600), −1..1."""
-        if not len(self._loudness):
-            raise TrainingError(
-                f"no {self.split} clips of {self.crop_hops} hops or more in {self.store.root}; record with "
-                f"sr-runtime record --out {self.store.root}"
-            )
+        self._check_not_empty()
         loud = np.searchsorted(np.cumsum(self._loudness), rng.random(count) * self._loudness.sum())
         anywhere = rng.integers(0, len(self._loudness), count)
         chosen = np.where(rng.random(count) < self.quiet_share, anywhere, loud).clip(
@@ -72,11 +68,19 @@ class AudioCrops:
 
     def fixed(self, count: int) -> Tensor:
         """Return ``count`` crops without augmentation, spread over loud and quiet: the same every time."""
+        self._check_not_empty()
         rng = np.random.default_rng(1234)
         order = np.argsort(-self._loudness, kind="stable")
         share = order[: max(count, int(len(order) * 0.6))]
         chosen = rng.choice(share, count, replace=len(share) < count)
         return torch.stack([_to_wave(self._cut(int(i))) for i in chosen])
+
+    def _check_not_empty(self) -> None:
+        if not len(self._loudness):
+            raise TrainingError(
+                f"no {self.split} clips of {self.crop_hops} hops or more in {self.store.root}; record with "
+                f"sr-runtime record --out {self.store.root}"
+            )
 
     def _add(self, clip: Clip) -> None:
         audio = clip.audio()

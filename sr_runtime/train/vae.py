@@ -333,19 +333,20 @@ def fit_compact(
         config: a model whose autoencoder is ``compact``.
         report: called after every clip.
     """
+    crops = AudioCrops(store, "validation", settings.crop_hops, 0.0)
+    if not crops.rescan():
+        crops = AudioCrops(store, "train", settings.crop_hops, 0.0)
+        crops.rescan()
+    wave = crops.fixed(VALIDATION_CROPS)  # first of all: a store without a crop's length is told at once
     vae = build_vae(config.vae).eval()
     assert isinstance(vae, CompactVAE)
     fit(vae, store, lambda done, of: report(done, done / of, {}) if report else None)
     latent_statistics(vae, store, limit_hops=STATISTICS_HOPS)
     hours = sum(clip.hops for clip in store.clips("train")) / (HOP_HZ * 3600)
     save_network(run.network, vae, config, {"stage": "vae", "hours": round(hours, 3)})
-    crops = AudioCrops(store, "validation", settings.crop_hops, 0.0)
-    if not crops.rescan():
-        crops = AudioCrops(store, "train", settings.crop_hops, 0.0)
-        crops.rescan()
-    wave = crops.fixed(VALIDATION_CROPS)
     with torch.no_grad():
         mean, logvar = vae.encode(wave)
         made = vae.decode(mean)
+    run.forget_after(-1)  # a second fit replaces the first
     run.log("validation", 0, {**reconstruction_metrics(made, wave), **latent_metrics(mean, logvar)})
     write_pairs(run, wave[:SAMPLES], made[:SAMPLES])

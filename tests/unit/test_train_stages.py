@@ -109,6 +109,8 @@ def test_compact_autoencoder_is_fitted_in_one_pass(store, tmp_path):
     settings = VaeSettings(preset="mini", crop_hops=6)
     assert train_vae(store.root, tmp_path, settings, config=config, report=lambda *at: seen.append(at))
     assert seen == [(1, 1.0, {})]
+    assert train_vae(store.root, tmp_path, settings, config=config)
+    assert len(list(RunFolder(tmp_path).lines("validation"))) == 1
     measured = next(RunFolder(tmp_path).lines("validation"))
     untrained = build_vae(config.vae)
     wave = AudioCrops(store, "validation", 6, 0.0)
@@ -125,6 +127,12 @@ def test_compact_autoencoder_is_fitted_in_one_pass(store, tmp_path):
 def test_compact_autoencoder_refuses_weights_that_it_would_not_use(store, vae, tmp_path):
     with pytest.raises(TrainingError, match="leave --init out"):
         train_vae(store.root, tmp_path, VaeSettings(preset="mini"), init=vae, config=TINY)
+
+
+def test_recordings_too_short_to_measure_on_are_refused_before_the_fit(store, tmp_path):
+    with pytest.raises(TrainingError, match="61 hops or more"):
+        train_vae(store.root, tmp_path, VaeSettings(preset="mini", crop_hops=61), config=TINY)
+    assert not (tmp_path / "network").exists()
 
 
 def test_fitted_code_tells_one_tone_from_another(tmp_path):
