@@ -39,6 +39,9 @@ def vizdoom(
     seed: Annotated[int, typer.Option(help="Same seed, same recording.")] = 1,
     workers: Annotated[int, typer.Option(min=1, help="Games played at the same time.")] = 1,
     ground_truth: Annotated[TruthName, typer.Option(help="Replay each take for exact sounds.")] = "none",
+    doors: Annotated[
+        bool, typer.Option(help="Log doors and lifts too; without, it is 1.7 times faster.")
+    ] = True,
 ) -> None:
     """Play Doom (ViZDoom with Freedoom) and record it. Finished clips are skipped, so it can be resumed."""
     from sr_runtime.data.doom_game import load_vizdoom
@@ -49,7 +52,7 @@ def vizdoom(
     seconds = 60.0 * minutes if minutes is not None else 3600.0 * hours
     levels = [level_named(name) for name in map_ or []]
     chosen = None if kind == "mix" else kind
-    _record(plan_clips(out, split, seed, seconds, chosen, levels or None, ground_truth), workers)
+    _record(plan_clips(out, split, seed, seconds, chosen, levels or None, ground_truth, doors), workers)
 
 
 @app.command()
@@ -105,6 +108,28 @@ def validate(
         json.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=1))
     if report.rejected and not remove:
         raise typer.Exit(1)
+
+
+@app.command()
+def report(
+    store: Annotated[Path, typer.Argument(help="Clip store to describe.")],
+    out: Annotated[Path, typer.Option(help="Folder for report.md, report.json and report.png.")] = Path(
+        "data-report"
+    ),
+) -> None:
+    """Describe a store with plots: hours, events, weapons, monsters, levels, stereo, silence, lags."""
+    from sr_runtime.data.report import DatasetReport, contents, write_report
+    from sr_runtime.data.store import ClipStore
+    from sr_runtime.data.validate import pool, validate_clips
+    from sr_runtime.errors import DataError
+
+    clips = ClipStore(store).clips()
+    if not clips:
+        raise DataError(f"{store} has no clips; record some with: sr-runtime record vizdoom --out {store}")
+    with _progress("clips") as progress:
+        measured = pool(list(progress.track(validate_clips(clips), total=len(clips))))
+    write_report(DatasetReport(splits=contents(clips), store=measured), out)
+    console.print(f"{out}/report.md: {len(clips)} clips, {len(measured.rejected)} rejected")
 
 
 def _record(jobs: list[ClipJob], workers: int) -> None:

@@ -65,6 +65,7 @@ class ClipJob:
     seed: int
     hops: int
     ground_truth: GroundTruth = "none"
+    log_doors: bool = True
 
 
 def plan_clips(
@@ -75,6 +76,7 @@ def plan_clips(
     kind: Kind | None = None,
     maps: list[Level] | None = None,
     ground_truth: GroundTruth = "none",
+    log_doors: bool = True,
 ) -> list[ClipJob]:
     """Return the jobs for ``seconds`` of play; more seconds only append jobs.
 
@@ -86,6 +88,7 @@ def plan_clips(
         kind: one way of playing, or None for the split's mix.
         maps: play these only.
         ground_truth: what else to record by replaying each take.
+        log_doors: whether the event logs tell doors and lifts, which takes two fifths of the time.
 
     Raises:
         HeldOutError: a map does not belong to the split.
@@ -105,7 +108,9 @@ def plan_clips(
         level = _choose_level(split, clip_kind, maps, index, rng)
         clip_id = f"doom-{split}-{label}-s{seed}-{index:05d}"
         clip_seed = int(rng.integers(1 << 31))
-        jobs.append(ClipJob(store, clip_id, split, level, clip_kind, clip_seed, hops, ground_truth))
+        jobs.append(
+            ClipJob(store, clip_id, split, level, clip_kind, clip_seed, hops, ground_truth, log_doors)
+        )
     return jobs
 
 
@@ -136,7 +141,9 @@ def record_clip(job: ClipJob) -> str:
 
 def _record_once(job: ClipJob) -> str:
     volume = STEM_SFX_VOLUME if job.ground_truth == "stems" else SFX_VOLUME
-    spec = TakeSpec(job.level.wad, job.level.map, job.kind, job.seed, sfx_volume=volume)
+    spec = TakeSpec(
+        job.level.wad, job.level.map, job.kind, job.seed, sfx_volume=volume, log_doors=job.log_doors
+    )
     tics, fingerprint, sound = tics_for_hops(job.hops), Fingerprint(), []
     with ClipStore(job.store).writer(_meta(job)) as writer:
         with Take(spec) as take:

@@ -27,6 +27,9 @@ SURE_R = 0.3
 MAX_CLICK_RATE = 3.0
 """Onsets a second up to which clicks tell a lag: in denser play neighbours overlap."""
 MAX_CLIPPED = 0.01
+SOUNDING_DBFS, PANNED_DB = -45.0, 3.0
+BALANCE_EDGES_DB = (-60.0, -18.0, -12.0, -9.0, -6.0, -3.0, -1.0, 1.0, 3.0, 6.0, 9.0, 12.0, 18.0, 60.0)
+"""Bins of the level difference between the channels."""
 THUMBNAIL = 28
 """Pixels per side at which pictures are compared: JPEG decodes an eighth of 224 directly."""
 
@@ -40,6 +43,8 @@ class ClipReport(msgspec.Struct, kw_only=True):
         lag_hops: hops by which sound follows its picture; 0 is right.
         lag_r: correlation at that lag.
         click_lag_ms: sound's rise against the click ground truth, if there is any.
+        panned_share: share of the hops above −45 dBFS whose channels differ by 3 dB or more.
+        balance_counts: such hops by left minus right in dB, counted between :data:`BALANCE_EDGES_DB`.
         onsets_per_s: exact if there are clicks, else rises of at least 6 dB.
     """
 
@@ -51,6 +56,8 @@ class ClipReport(msgspec.Struct, kw_only=True):
     rms_dbfs: float = -120.0
     silent_share: float = 1.0
     clipped_share: float = 0.0
+    panned_share: float = 0.0
+    balance_counts: list[int] = []
     onsets_per_s: float = 0.0
     lag_hops: int = 0
     lag_r: float = 0.0
@@ -119,6 +126,7 @@ def _measure(clip: Clip) -> ClipReport:
     rise, change = _sound_rise(hop_rms), _picture_change(clip)
     curve = lag_correlation(change, rise)
     clicks = clip.click_onsets_s
+    balance = _balance_db(wave)
     report = ClipReport(
         clip_id=clip.clip_id,
         kind=clip.meta.kind,
@@ -128,6 +136,8 @@ def _measure(clip: Clip) -> ClipReport:
         rms_dbfs=_db(np.sqrt((wave**2).mean())),
         silent_share=float((hop_rms < SILENT_RMS).mean()),
         clipped_share=float((np.abs(wave) > 0.999).mean()),
+        panned_share=float((np.abs(balance) >= PANNED_DB).mean()) if len(balance) else 0.0,
+        balance_counts=np.histogram(balance, BALANCE_EDGES_DB)[0].tolist(),
         onsets_per_s=(len(clicks) if clicks is not None else float((rise > 0.6).sum())) / clip.hops * HOP_HZ,
         lag_hops=int(curve.argmax()) - MAX_LAG,
         lag_r=float(curve.max()),
@@ -159,6 +169,15 @@ def _sound_rise(hop_rms: Signal) -> Signal:
     """Return how much louder each hop is than the one before, in bels; falls count as 0."""
     level = 2.0 * np.log10(hop_rms + 1e-3)
     return np.maximum(np.diff(level, prepend=level[:1]), 0.0)
+
+
+def _balance_db(wave: Signal) -> Signal:
+    """Return left minus right in dB of every hop above −45 dBFS, within ±60 dB."""
+    power = (wave.reshape(-1, HOP_SAMPLES, CHANNELS) ** 2).mean(axis=1)
+    level = 10.0 * np.log10(power + 1e-12)
+    sounding = level[level.max(axis=1) > SOUNDING_DBFS]
+    difference = sounding[:, 0] - sounding[:, 1]
+    return np.asarray(np.clip(difference, BALANCE_EDGES_DB[0], BALANCE_EDGES_DB[-1]))
 
 
 def _picture_change(clip: Clip) -> Signal:

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sr_runtime.data.store import Clip, ClipMeta, ClipStore
+from sr_runtime.data.report import DatasetReport, contents, write_report
+from sr_runtime.data.store import Clip, ClipMeta, ClipStore, Event
 from sr_runtime.data.validate import validate_store
 
 HOPS = 300
@@ -20,6 +21,8 @@ def clip(
     level: float = 8000.0,
     frozen: bool = False,
     clicks: bool = False,
+    events: tuple[Event, ...] = (),
+    balance_db: float = 0.0,
 ) -> Clip:
     """Write a clip that flashes at irregular times and sounds ``lag_hops`` later."""
     rng = np.random.default_rng(len(name))
@@ -30,6 +33,7 @@ def clip(
     for flash in flashes:
         start = (flash + lag_hops) * 1600 + 50
         sound[start : start + 4800] += level * decay * rng.standard_normal((4800, 2)) * 0.4
+    sound[:, 0] *= 10 ** (balance_db / 20)
     meta = ClipMeta(clip_id=name, split="train", source="video", kind="video", width=64, height=64)
     with ClipStore(root).writer(meta) as writer:
         for k in range(HOPS):
@@ -37,7 +41,7 @@ def clip(
             writer.add_frame(np.full((64, 64, 3), 200 if bright else 40, np.uint8))
         pcm = np.clip(sound, -32768, 32767).astype(np.int16)
         onsets = (flashes * 1600 + 50) / 48000 if clicks else None
-        return writer.finish(pcm, [], onsets)
+        return writer.finish(pcm, list(events), onsets)
 
 
 @pytest.mark.parametrize("lag_hops", [-4, 0, 1, 5])
@@ -90,3 +94,20 @@ def test_levels_are_measured(tmp_path: Path):
     assert 0 < report.silent_share < 1
     assert 0.5 < report.onsets_per_s < 2.0
     assert report.seconds == HOPS / 30
+
+
+def test_a_report_counts_events_by_what_they_concern_and_draws_them(tmp_path: Path):
+    shots = (Event(1.0, "shot", value=3.0), Event(2.0, "shot", value=3.0), Event(2.5, "shot", value=5.0))
+    seen = (Event(0.1, "actor", "DoomImp"), Event(0.2, "actor", "DoomImp"), Event(0.3, "actor", "Medikit"))
+    clips = [clip(tmp_path, "a", events=shots), clip(tmp_path, "b", events=seen, balance_db=-12.0)]
+    report = DatasetReport(splits=contents(clips), store=validate_store(clips))
+    held = report.splits["train"]
+    assert held.events == {"shot": 3}
+    assert held.weapons == {"weapon 3": 2, "weapon 5": 1}
+    assert (held.monsters, held.actors) == ({"DoomImp": 2}, {"Medikit": 1})
+    assert held.hours == pytest.approx(2 * HOPS / 30 / 3600, abs=5e-4)
+    middle, leaning = report.store.clips
+    assert middle.panned_share < 0.1 < 0.9 < leaning.panned_share
+    write_report(report, tmp_path / "report")
+    assert "weapon 3 2" in (tmp_path / "report" / "report.md").read_text()
+    assert (tmp_path / "report" / "report.png").stat().st_size > 10_000
