@@ -67,7 +67,7 @@ def _tones(hops: int, offset: int) -> np.ndarray:
 
 def make_features(store: ClipStore, config: ModelConfig = TINY) -> None:
     """Write picture features without running the encoder: brightness plus noise."""
-    folder = store.root / "features" / vision_key(config.vision)
+    folder = store.root / "features" / vision_key(config.vision) / "raw"
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(0)
     shape = (config.vision.channels, *config.vision.grid_shape)

@@ -188,14 +188,18 @@ def features_command(
     preset: Preset = "mini",
     vision_weights: VisionWeights = None,
     threads: Annotated[int, typer.Option(help="CPU threads of the picture encoder.")] = 1,
+    init: Init = None,
 ) -> None:
     """Compute the picture features of new clips ahead of stage 1 (which does it too, if need be)."""
     from sr_runtime.data.store import ClipStore
+    from sr_runtime.model.checkpoint import load_generator
     from sr_runtime.model.presets import preset as preset_by_name
     from sr_runtime.train.features import FeatureCache
 
-    store = ClipStore(data)
-    cache = FeatureCache(store, preset_by_name(preset).vision, vision_weights, threads)
+    store, start = ClipStore(data), network_folder(init)
+    network = load_generator(start) if start else None
+    vision = network.config.vision if network else preset_by_name(preset).vision
+    cache = FeatureCache(store, vision, vision_weights, threads, network.pca.fit() if network else None)
     cache.fill(store.clips(), lambda done, of: print_filling("features", done, of))
 
 

@@ -74,6 +74,12 @@ class PCAProjection(nn.Module):
         self.mean.copy_(fit.mean)
         self.basis.copy_(fit.basis)
 
+    def fit(self) -> PCAFit | None:
+        """Return what is projected with (its ``explained`` is not kept: empty); None for the identity."""
+        if self.is_identity:
+            return None
+        return PCAFit(self.mean.clone(), self.basis.clone(), torch.zeros(0))
+
     def forward(self, grid: Tensor) -> Tensor:
         """Centre and project."""
         if self.is_identity:

@@ -170,7 +170,13 @@ def train_stage2(
     torch.manual_seed(settings.seed)
     generator = build_generator(preset(settings.preset), init, settings.history_noise, settings.head_dropout)
     caches = Caches(
-        ClipStore(data), vae, generator.config, backbone_weights, fill_report, settings.cached_only
+        ClipStore(data),
+        vae,
+        generator.config,
+        backbone_weights,
+        fill_report,
+        settings.cached_only,
+        fit=generator.pca.fit(),
     )
     stage = ConsistencyStage(caches, settings, generator)
     run.write_config(

@@ -121,7 +121,13 @@ def train_stage1(
     torch.manual_seed(settings.seed)
     generator = build_generator(config or preset(settings.preset), init, settings.history_noise)
     caches = Caches(
-        ClipStore(data), vae, generator.config, backbone_weights, fill_report, settings.cached_only
+        ClipStore(data),
+        vae,
+        generator.config,
+        backbone_weights,
+        fill_report,
+        settings.cached_only,
+        fit=generator.pca.fit() if init else None,
     )
     stage = DiffusionStage(caches, settings, generator)
     run.write_config(

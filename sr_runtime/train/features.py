@@ -5,8 +5,8 @@ Called by ``sr-runtime train stage1|stage2`` before the first step, and ahead of
 times faster than torch on a CPU (3.5 ms a picture at 128 × 128).
 
     STORE/features/<key>/backbone.onnx
-                         pca.safetensors       mean, basis, explained
-                         <clip_id>.npy         float16 (hops, channels, h, w), projected
+                         pca.safetensors       mean, basis, explained: fitted on this store
+                         <pca>/<clip_id>.npy   float16 (hops, channels, h, w), projected
 """
 
 from __future__ import annotations
@@ -46,6 +46,11 @@ def vision_key(config: VisionConfig) -> str:
     return f"{config.backbone}-{hashlib.sha256(repr(config).encode()).hexdigest()[:10]}"
 
 
+def _fit_key(fit: PCAFit) -> str:
+    digest = hashlib.sha256(fit.mean.float().numpy().tobytes() + fit.basis.float().numpy().tobytes())
+    return digest.hexdigest()[:10]
+
+
 class FeatureCache:
     """Projected grids of a store's clips under one vision configuration.
 
@@ -54,13 +59,19 @@ class FeatureCache:
         config: backbone, picture size, PCA.
         backbone_weights: checkpoint of a backbone whose weights come with no package (DINOv2).
         threads: of onnxruntime.
+        fit: the projection that a network was trained with, to go on training it; None fits one on the store.
     """
 
     def __init__(
-        self, store: ClipStore, config: VisionConfig, backbone_weights: Path | None = None, threads: int = 1
+        self,
+        store: ClipStore,
+        config: VisionConfig,
+        backbone_weights: Path | None = None,
+        threads: int = 1,
+        fit: PCAFit | None = None,
     ) -> None:
         self.store, self.config, self.threads = store, config, threads
-        self.backbone_weights = backbone_weights
+        self.backbone_weights, self._fit = backbone_weights, fit
         self.folder = store.root / "features" / vision_key(config)
         self.folder.mkdir(parents=True, exist_ok=True)
 
@@ -85,14 +96,16 @@ class FeatureCache:
         return np.load(self._path(clip), mmap_mode="r")  # type: ignore[no-any-return]
 
     def fit(self) -> PCAFit | None:
-        """Return the PCA that the features were projected with; None where the configuration has none."""
-        if self.config.pca is None:
-            return None
-        tensors = load_file(self.folder / "pca.safetensors")
-        return PCAFit(tensors["mean"], tensors["basis"], tensors["explained"])
+        """Return the PCA that the features are projected with; None where there is none (yet)."""
+        path = self.folder / "pca.safetensors"
+        if self._fit is None and self.config.pca is not None and path.exists():
+            tensors = load_file(path)
+            self._fit = PCAFit(tensors["mean"], tensors["basis"], tensors["explained"])
+        return self._fit
 
     def _path(self, clip: Clip) -> Path:
-        return self.folder / f"{clip.clip_id}.npy"
+        fit = self.fit()
+        return self.folder / ("raw" if fit is None else _fit_key(fit)) / f"{clip.clip_id}.npy"
 
     def _session(self) -> onnxruntime.InferenceSession:
         path = self.folder / "backbone.onnx"
@@ -107,14 +120,14 @@ class FeatureCache:
         if self.config.pca is None:
             return projection
         path = self.folder / "pca.safetensors"
-        if not path.exists():
+        if self.fit() is None:
             fit = fit_pca(self._sample_tokens(session), self.config.pca)
             share = float(fit.explained[self.config.pca - 1])
             log.info("PCA: %d of %d channels explain %.3f", self.config.pca, len(fit.mean), share)
             save_file({k: v.contiguous() for k, v in fit._asdict().items()}, path)
-        fit_on_disk = self.fit()
-        assert fit_on_disk is not None
-        projection.set_fit(fit_on_disk)
+        known = self.fit()
+        assert known is not None
+        projection.set_fit(known)
         return projection
 
     def _sample_tokens(self, session: onnxruntime.InferenceSession) -> torch.Tensor:
@@ -141,9 +154,11 @@ class FeatureCache:
             grids = torch.from_numpy(run_backbone(session, np.stack(pictures)))
             with torch.no_grad():
                 parts.append(projection(grids).half().numpy())
-        partial = self.folder / f".{clip.clip_id}.partial.npy"
+        path = self._path(clip)
+        path.parent.mkdir(exist_ok=True)
+        partial = path.with_name(f".{clip.clip_id}.partial.npy")
         np.save(partial, np.concatenate(parts))
-        partial.replace(self._path(clip))
+        partial.replace(path)
 
 
 def run_backbone(

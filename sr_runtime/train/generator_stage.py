@@ -21,6 +21,7 @@ from sr_runtime.data.store import Clip, ClipStore
 from sr_runtime.errors import TrainingError
 from sr_runtime.model.checkpoint import load_config, load_generator, load_weights, save_network
 from sr_runtime.model.generator import Generator
+from sr_runtime.model.pca import PCAFit
 from sr_runtime.model.presets import ModelConfig
 from sr_runtime.train.ema import WeightAverage, evaluating
 from sr_runtime.train.features import FeatureCache
@@ -48,6 +49,7 @@ class Caches:
         backbone_weights: for backbones whose weights come with no package.
         report: told about the work.
         cached_only: leave out clips without features instead of computing them.
+        fit: the PCA of a network to go on training; None fits one on the store.
     """
 
     def __init__(
@@ -58,9 +60,10 @@ class Caches:
         backbone_weights: Path | None = None,
         report: FillReport | None = None,
         cached_only: bool = False,
+        fit: PCAFit | None = None,
     ) -> None:
         self.store, self.vae = store, vae
-        self.features = FeatureCache(store, config.vision, backbone_weights, torch.get_num_threads())
+        self.features = FeatureCache(store, config.vision, backbone_weights, torch.get_num_threads(), fit)
         self.latents = LatentCache(store, vae)
         self.train, self.validation = (
             [clip for clip in store.clips(split) if not cached_only or self.features.has(clip)]

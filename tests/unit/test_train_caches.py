@@ -78,6 +78,13 @@ def test_features_are_the_projected_grid_of_the_stretched_picture(store):
     raw = backbone(picture)[0] - fit.mean[:, None, None]
     wanted = torch.einsum("kc,chw->khw", fit.basis, raw)
     assert np.abs(grids[3] - wanted.numpy()).max() < 0.02
+    # A network that is trained on keeps its own projection, whatever this store's would be.
+    theirs = fit._replace(basis=-fit.basis)
+    other = FeatureCache(store, config, fit=theirs)
+    assert not other.has(clip)
+    other.fill([clip])
+    assert np.abs(other.read(clip)[3] + wanted.numpy()).max() < 0.02
+    assert np.array_equal(FeatureCache(store, config).read(clip), grids)
 
 
 def test_other_vision_settings_have_another_cache():
