@@ -121,15 +121,17 @@ def unity_assemblies(symbols: tuple[str, ...]) -> list[Assembly]:
         Assembly("SoundReactor.Tests.Editor", files(PACKAGE / "Tests/Editor"), tests),
         Assembly("SoundReactor.Tests.Runtime", files(PACKAGE / "Tests/Runtime"), tests),
     ]
-    for sample in sorted((PACKAGE / "Samples~").iterdir()):
-        if sample.is_dir():
-            assemblies.append(
-                Assembly(
-                    f"SoundReactor.Samples.{sample.name}",
-                    files(sample),
-                    ("SoundReactor.Runtime.dll", *runtime),
-                )
-            )
+    return assemblies + sample_assemblies(runtime, editor)
+
+
+def sample_assemblies(runtime: tuple[str, ...], editor: tuple[str, ...]) -> list[Assembly]:
+    """Return the samples, each after those that it refers to; only those for the editor see its stubs."""
+    assemblies = []
+    for asmdef in sorted((PACKAGE / "Samples~").rglob("*.asmdef"), key=lambda path: len(path.parts)):
+        is_editor = asmdef.parent.name == "Editor"
+        own = (f"{asmdef.stem.removesuffix('.Editor')}.dll",) if is_editor else ()
+        references = (*own, *editor) if is_editor else ("SoundReactor.Runtime.dll", *runtime)
+        assemblies.append(Assembly(asmdef.stem, sources_of(asmdef), references))
     return assemblies
 
 

@@ -16,6 +16,7 @@ from tests.unity.building import (
     HERE,
     NUNIT,
     PACKAGE,
+    PROTOCOL,
     STUBS,
     Assembly,
     CompileError,
@@ -52,6 +53,7 @@ def test_everything_compiles_for_every_editor_and_pipeline(flavours: dict[str, P
             "SoundReactor.Tests.Editor",
             "SoundReactor.Tests.Runtime",
             "SoundReactor.Samples.FirstPersonRoom",
+            "SoundReactor.Samples.FirstPersonRoom.Editor",
             "SoundReactor.Samples.RecordTake",
         }, name
 
@@ -104,6 +106,15 @@ def test_a_member_that_unity_lacks_would_be_found(engine_free: Path, tmp_path: P
 def test_every_flavour_is_compiled_with_and_without_pipelines() -> None:
     assert {CORE_RP in symbols for symbols in FLAVOURS.values()} == {True, False}
     assert {"UNITY_6000_0_OR_NEWER" in symbols for symbols in FLAVOURS.values()} == {True, False}
+
+
+@pytest.mark.parametrize("platform", ["UNITY_STANDALONE", "UNITY_EDITOR", "UNITY_ANDROID", "UNITY_IOS"])
+def test_what_asks_the_system_compiles_where_it_may_and_where_it_may_not(
+    mono: None, platform: str, tmp_path: Path
+) -> None:
+    made = compile_assembly(PROTOCOL, tmp_path, ("UNITY_5_3_OR_NEWER", platform))
+    has_calls = b"LinuxStat" in made.read_bytes()
+    assert has_calls == (platform in ("UNITY_STANDALONE", "UNITY_EDITOR"))
 
 
 def test_a_public_member_without_documentation_would_be_found(mono: None, tmp_path: Path) -> None:

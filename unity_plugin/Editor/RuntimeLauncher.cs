@@ -14,6 +14,7 @@ namespace SoundReactor.Editor
     public static class RuntimeLauncher
     {
         private const string PidKey = "SoundReactor.Pid";
+        private const string StartedKey = "SoundReactor.StartedAt";
 
         /// <summary>Where its words go.</summary>
         public static string LogPath
@@ -25,7 +26,7 @@ namespace SoundReactor.Editor
         public static RuntimeProcess Find()
         {
             int pid = SessionState.GetInt(PidKey, 0);
-            return pid == 0 ? null : RuntimeProcess.Find(pid, LogPath);
+            return pid == 0 ? null : RuntimeProcess.Find(pid, SessionState.GetInt(StartedKey, 0), LogPath);
         }
 
         /// <summary>
@@ -68,15 +69,12 @@ namespace SoundReactor.Editor
                 RuntimeProcess process = RuntimeProcess.Start(
                     RuntimeSettings.Command, RuntimeSettings.ServeArguments(), LogPath, new Dictionary<string, string>());
                 SessionState.SetInt(PidKey, process.Pid);
+                SessionState.SetInt(StartedKey, process.StartedAt);
                 return "";
             }
             catch (InvalidOperationException error)
             {
                 return error.Message;
-            }
-            catch (IOException error)
-            {
-                return "cannot write " + LogPath + ": " + error.Message;
             }
         }
 

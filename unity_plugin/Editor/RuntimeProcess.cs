@@ -14,6 +14,8 @@ namespace SoundReactor.Editor
     public sealed class RuntimeProcess
     {
         private const int ShownLogBytes = 8192;
+        private const int StartToleranceS = 30; // it is reckoned from the time since boot, and clocks are set
+        private static readonly DateTime Epoch = new DateTime(2020, 1, 1, 0, 0, 0, DateTimeKind.Utc);
         private readonly Process _process;
         private readonly string _logPath;
 
@@ -25,6 +27,30 @@ namespace SoundReactor.Editor
 
         /// <summary>Process id; keep it to find the runtime again after a domain reload. 0: has ended long ago.</summary>
         public int Pid { get { return _process == null ? 0 : _process.Id; } }
+
+        /// <summary>
+        /// When it began, in seconds; keep it with the process id, which the system gives to another program one day.
+        /// 0 if the system does not say.
+        /// </summary>
+        public int StartedAt
+        {
+            get
+            {
+                try
+                {
+                    TimeSpan age = _process == null ? TimeSpan.Zero : _process.StartTime.ToUniversalTime() - Epoch;
+                    return (int)age.TotalSeconds;
+                }
+                catch (InvalidOperationException)
+                {
+                    return 0;
+                }
+                catch (System.ComponentModel.Win32Exception)
+                {
+                    return 0;
+                }
+            }
+        }
 
         /// <summary>Whether it runs.</summary>
         public bool IsRunning
@@ -56,18 +82,33 @@ namespace SoundReactor.Editor
             {
                 info.EnvironmentVariables[item.Key] = item.Value;
             }
-            File.WriteAllText(logPath, "");
             try
             {
+                File.WriteAllText(logPath, "");
                 return new RuntimeProcess(Process.Start(info), logPath);
             }
             catch (System.ComponentModel.Win32Exception error)
             {
                 throw new InvalidOperationException("cannot start '" + command + "': " + error.Message);
             }
+            catch (IOException error)
+            {
+                throw new InvalidOperationException("cannot write " + logPath + ": " + error.Message);
+            }
+            catch (UnauthorizedAccessException error)
+            {
+                throw new InvalidOperationException("cannot write " + logPath + ": " + error.Message);
+            }
         }
 
-        /// <summary>Find a runtime that an earlier domain has started; null if it has ended.</summary>
+        /// <summary>Find a runtime that an earlier domain has started; null if it has ended, though its number lives on.</summary>
+        public static RuntimeProcess Find(int pid, int startedAt, string logPath)
+        {
+            RuntimeProcess found = Find(pid, logPath);
+            return found != null && Math.Abs(found.StartedAt - startedAt) <= StartToleranceS ? found : null;
+        }
+
+        /// <summary>Find a process by its number alone; null if there is none.</summary>
         public static RuntimeProcess Find(int pid, string logPath)
         {
             try

@@ -12,6 +12,7 @@ namespace SoundReactor.Editor
         private const string TakesFolder = "Assets/SoundReactor/Takes";
         private RuntimeProcess _doctor;
         private string _failure = "";
+        private string _takeFailure = "";
         private Vector2 _scroll;
         private TakeTap _take;
 
@@ -150,6 +151,10 @@ namespace SoundReactor.Editor
         private void DrawTake()
         {
             EditorGUILayout.LabelField("Take", EditorStyles.boldLabel);
+            if (_takeFailure.Length > 0)
+            {
+                EditorGUILayout.HelpBox(_takeFailure, MessageType.Error);
+            }
             if (!Application.isPlaying)
             {
                 EditorGUILayout.LabelField("Press Play to record a take to a WAV file in the project.");
@@ -160,8 +165,7 @@ namespace SoundReactor.Editor
                 SoundReactorLink link = UnityEngine.Object.FindFirstObjectByType<SoundReactorLink>();
                 if (GUILayout.Button("Record a take") && link != null)
                 {
-                    string name = "take-" + DateTime.Now.ToString("yyyyMMdd-HHmmss") + ".wav";
-                    _take = new TakeTap(link, TakesFolder + "/" + name);
+                    BeginTake(link);
                 }
                 return;
             }
@@ -172,11 +176,26 @@ namespace SoundReactor.Editor
             }
         }
 
+        private void BeginTake(SoundReactorLink link)
+        {
+            try
+            {
+                _takeFailure = "";
+                string name = "take-" + DateTime.Now.ToString("yyyyMMdd-HHmmss") + ".wav";
+                _take = new TakeTap(link, TakesFolder + "/" + name);
+            }
+            catch (IOException error)
+            {
+                _takeFailure = "cannot write a take: " + error.Message;
+            }
+        }
+
         private void EndTake()
         {
             if (_take != null)
             {
                 _take.Dispose();
+                _takeFailure = _take.Failure;
                 _take = null;
                 AssetDatabase.Refresh();
             }

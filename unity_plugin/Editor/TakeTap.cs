@@ -20,11 +20,12 @@ namespace SoundReactor.Editor
         internal string Path { get { return _recorder.Path; } }
         internal double Seconds { get { return _recorder.Seconds; } }
 
-        /// <summary>Write to the disk what has come; false if the link is gone.</summary>
+        internal string Failure { get { return _recorder.Failure; } }
+
+        /// <summary>Write to the disk what has come; false if the link is gone, or the disk takes no more.</summary>
         internal bool Flush()
         {
-            _recorder.Flush();
-            return _link != null;
+            return _recorder.Flush() && _link != null;
         }
 
         public void OnSessionStarted(Welcome welcome)

@@ -217,6 +217,82 @@ namespace SoundReactor.Tests.Live
             }
         }
 
+        /// <summary>A listener with a mistake in it.</summary>
+        private sealed class Broken : IHopReceiver
+        {
+            public void OnSessionStarted(Welcome welcome)
+            {
+                throw new InvalidOperationException("a mistake in the game");
+            }
+
+            public void OnHop(ref AudioHeader header, float[] samples)
+            {
+            }
+
+            public void OnSessionEnded()
+            {
+            }
+        }
+
+        [Test]
+        public void A_listener_that_throws_is_named_and_ends_no_thread()
+        {
+            int greeted = 0;
+            using (Peer peer = new Peer(delegate(Socket socket)
+            {
+                greeted++;
+                socket.Send(Handshake());
+                socket.Send(Message(Welcome));
+            }))
+            using (RuntimeClient client = new RuntimeClient(peer.Options, new Broken()))
+            {
+                client.Start();
+                Assert.That(Wait.Until(delegate { return greeted >= 3; }, PatienceMs), "connects again: " + greeted);
+                Assert.That(client.LastFailure.Contains("a mistake in the game"), client.LastFailure);
+            }
+        }
+
+        [Test]
+        public void A_disposed_client_takes_frames_and_controls_to_nowhere_and_does_not_start_again()
+        {
+            using (Peer peer = new Peer(delegate(Socket socket)
+            {
+                socket.Send(Handshake());
+                socket.Send(Message(Welcome));
+            }))
+            {
+                RuntimeClient client = Started(peer);
+                Expect(client, LinkState.Running);
+                FrameBuffer frame = client.BeginFrame(16, 16, FrameFormat.Rgba8, 1024);
+                client.Dispose();
+                client.CommitFrame(frame, FrameFlags.None, 0, 0);
+                Assert.That(!client.Control(new ControlChange()));
+                Assert.That(!client.Ping());
+                Assert.That(client.State, Is.EqualTo(LinkState.Closed));
+                Assert.Throws<ObjectDisposedException>(client.Start);
+                client.Dispose();
+            }
+        }
+
+        [Test]
+        public void A_frame_cannot_claim_more_bytes_than_it_has()
+        {
+            using (Peer peer = new Peer(delegate(Socket socket)
+            {
+                socket.Send(Handshake());
+                socket.Send(Message(Welcome));
+            }))
+            using (RuntimeClient client = Started(peer))
+            {
+                Expect(client, LinkState.Running);
+                Assert.Throws<ArgumentOutOfRangeException>(delegate { client.BeginFrame(1, 1, FrameFormat.Jpeg, -1); });
+                FrameBuffer frame = client.BeginFrame(16, 16, FrameFormat.Jpeg, 1024);
+                Assert.Throws<ArgumentOutOfRangeException>(delegate { frame.PayloadBytes = 1025; });
+                frame.PayloadBytes = 1000;
+                client.CancelFrame(frame);
+            }
+        }
+
         [Test]
         public void A_ping_is_answered_with_its_context()
         {

@@ -66,6 +66,9 @@ namespace SoundReactor.Tests.Live
             RuntimeProcess process = RuntimeProcess.Start("sleep", new[] { "60" }, _log, new Dictionary<string, string>());
             RuntimeProcess again = RuntimeProcess.Find(process.Pid, _log);
             Assert.That(again, Is.Not.Null);
+            Assert.That(process.StartedAt, Is.GreaterThan(0));
+            Assert.That(RuntimeProcess.Find(process.Pid, process.StartedAt, _log), Is.Not.Null);
+            Assert.That(RuntimeProcess.Find(process.Pid, process.StartedAt - 60, _log), Is.Null, "another program by now");
             again.RequestStop();
             Assert.That(Wait.Until(delegate { return !process.IsRunning; }, 10000));
         }

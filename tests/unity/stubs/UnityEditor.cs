@@ -40,6 +40,7 @@ namespace UnityEditor
     {
         public delegate void CallbackFunction();
         public static CallbackFunction update;
+        public static bool isPlaying { get; set; }
 #pragma warning disable 67
         public static event Action<PlayModeStateChange> playModeStateChanged;
         public static event Action quitting;
@@ -133,4 +134,23 @@ namespace UnityEditor
 
     // ScriptReference/BuildTarget
     public enum BuildTarget { WebGL }
+}
+
+namespace UnityEditor.SceneManagement
+{
+    // ScriptReference/SceneManagement.EditorSceneManager
+    public sealed class EditorSceneManager
+    {
+        public static bool SaveCurrentModifiedScenesIfUserWantsTo() { return false; }
+        public static UnityEngine.SceneManagement.Scene NewScene(NewSceneSetup setup, NewSceneMode mode)
+        {
+            return new UnityEngine.SceneManagement.Scene();
+        }
+    }
+
+    // ScriptReference/SceneManagement.NewSceneSetup
+    public enum NewSceneSetup { DefaultGameObjects }
+
+    // ScriptReference/SceneManagement.NewSceneMode
+    public enum NewSceneMode { Single }
 }

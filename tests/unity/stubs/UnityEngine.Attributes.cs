@@ -21,6 +21,7 @@ namespace UnityEngine
     public sealed class RequireComponent : Attribute
     {
         public RequireComponent(Type requiredComponent) { }
+        public RequireComponent(Type requiredComponent, Type requiredComponent2) { }
     }
 
     // ScriptReference/SerializeField

@@ -8,6 +8,7 @@ namespace UnityEngine
         public float volume { get; set; }
         public float spatialBlend { get; set; }
         public bool playOnAwake { get; set; }
+        public int priority { get; set; }
         public void Play() { }
     }
 

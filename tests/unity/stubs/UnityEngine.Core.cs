@@ -88,6 +88,8 @@ namespace UnityEngine
     {
         public static void LogWarning(object message) { }
         public static void LogWarning(object message, Object context) { }
+        public static void LogError(object message, Object context) { }
+        public static void LogException(System.Exception exception, Object context) { }
     }
 
     // ScriptReference/Input

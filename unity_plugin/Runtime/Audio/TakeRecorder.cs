@@ -18,18 +18,31 @@ namespace SoundReactor.Audio
         private int _lost;
 
         /// <summary>Begin a take at <paramref name="path"/>; the folder is made if needed.</summary>
-        public TakeRecorder(string path, int sampleRate)
+        /// <exception cref="IOException">The file cannot be made.</exception>
+        public TakeRecorder(string path, int sampleRate) : this(path, Create(path), sampleRate)
+        {
+        }
+
+        /// <summary>Begin a take on a stream that can seek; <paramref name="path"/> is what messages call it.</summary>
+        public TakeRecorder(string path, Stream stream, int sampleRate)
         {
             Path = path;
-            string folder = System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(path));
-            Directory.CreateDirectory(folder);
-            _writer = new WavWriter(new FileStream(path, FileMode.Create, FileAccess.ReadWrite, FileShare.Read), sampleRate);
+            Failure = "";
+            _writer = new WavWriter(stream, sampleRate);
+        }
+
+        private static Stream Create(string path)
+        {
+            Directory.CreateDirectory(System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(path)));
+            return new FileStream(path, FileMode.Create, FileAccess.ReadWrite, FileShare.Read);
         }
 
         /// <summary>The file.</summary>
         public string Path { get; private set; }
         /// <summary>Length so far.</summary>
         public double Seconds { get { return (double)_writer.Frames / _writer.SampleRate; } }
+        /// <summary>Why the disk takes no more; empty while it does.</summary>
+        public string Failure { get; private set; }
         /// <summary>Pieces lost because <see cref="Flush"/> was not called for seconds.</summary>
         public int Lost { get { return Volatile.Read(ref _lost); } }
 
@@ -42,8 +55,24 @@ namespace SoundReactor.Audio
             }
         }
 
-        /// <summary>Write what waits to the disk. Thread: main.</summary>
-        public void Flush()
+        /// <summary>Write what waits to the disk; false if it takes no more, see <see cref="Failure"/>. Thread: main.</summary>
+        public bool Flush()
+        {
+            try
+            {
+                if (Failure.Length == 0)
+                {
+                    WriteAll();
+                }
+            }
+            catch (IOException error)
+            {
+                Failure = "cannot write " + Path + ": " + error.Message;
+            }
+            return Failure.Length == 0;
+        }
+
+        private void WriteAll()
         {
             for (int count = PieceFrames; count == PieceFrames;)
             {
@@ -59,7 +88,14 @@ namespace SoundReactor.Audio
         public void Dispose()
         {
             Flush();
-            _writer.Dispose();
+            try
+            {
+                _writer.Dispose();
+            }
+            catch (IOException error)
+            {
+                Failure = "cannot write " + Path + ": " + error.Message;
+            }
         }
     }
 }

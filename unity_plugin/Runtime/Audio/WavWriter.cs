@@ -54,8 +54,14 @@ namespace SoundReactor.Audio
         /// <summary>Finish the file.</summary>
         public void Dispose()
         {
-            WriteHeader();
-            _stream.Dispose();
+            try
+            {
+                WriteHeader();
+            }
+            finally
+            {
+                _stream.Dispose();
+            }
         }
 
         private void WriteHeader()

@@ -1,17 +1,19 @@
 using System;
+using System.Threading;
 using SoundReactor.Protocol;
 
 namespace SoundReactor
 {
     /// <summary>
     /// Hands hops to every listener. The list is replaced, never changed, so that the network's thread may read it
-    /// while the main thread adds to it.
+    /// while the main thread adds to it. A listener that throws is taken off; the others go on.
     /// </summary>
     internal sealed class HopFanOut : IHopReceiver
     {
         private readonly object _gate = new object();
         private volatile IHopReceiver[] _receivers = new IHopReceiver[0];
         private volatile Welcome _welcome;
+        private Exception _failure;
 
         internal void Add(IHopReceiver receiver)
         {
@@ -45,12 +47,25 @@ namespace SoundReactor
             }
         }
 
+        /// <summary>Return what the last listener threw that was taken off, once; else null. Thread: any.</summary>
+        internal Exception TakeFailure()
+        {
+            return Interlocked.Exchange(ref _failure, null);
+        }
+
         public void OnSessionStarted(Welcome welcome)
         {
             _welcome = welcome;
             foreach (IHopReceiver receiver in _receivers)
             {
-                receiver.OnSessionStarted(welcome);
+                try
+                {
+                    receiver.OnSessionStarted(welcome);
+                }
+                catch (Exception error)
+                {
+                    TakeOff(receiver, error);
+                }
             }
         }
 
@@ -58,7 +73,14 @@ namespace SoundReactor
         {
             foreach (IHopReceiver receiver in _receivers)
             {
-                receiver.OnHop(ref header, samples);
+                try
+                {
+                    receiver.OnHop(ref header, samples);
+                }
+                catch (Exception error)
+                {
+                    TakeOff(receiver, error);
+                }
             }
         }
 
@@ -67,8 +89,21 @@ namespace SoundReactor
             _welcome = null;
             foreach (IHopReceiver receiver in _receivers)
             {
-                receiver.OnSessionEnded();
+                try
+                {
+                    receiver.OnSessionEnded();
+                }
+                catch (Exception error)
+                {
+                    TakeOff(receiver, error);
+                }
             }
+        }
+
+        private void TakeOff(IHopReceiver receiver, Exception error)
+        {
+            Remove(receiver);
+            Interlocked.Exchange(ref _failure, error);
         }
     }
 }

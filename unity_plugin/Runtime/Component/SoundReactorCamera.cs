@@ -29,6 +29,7 @@ namespace SoundReactor
         [SerializeField] private PictureRows _rows = PictureRows.Automatic;
 
         private readonly CapturePacer _pacer = new CapturePacer(FramesPerSecond);
+        private readonly LinkSearch _search = new LinkSearch();
         private Camera _camera;
         private CommandBuffer _commands;
         private PictureReader _reader;
@@ -36,7 +37,7 @@ namespace SoundReactor
         private bool _isDue;
         private bool _isSceneCut;
 
-        /// <summary>The connection; null: the one in the scene, looked for when this is enabled.</summary>
+        /// <summary>The connection; null: the one in the scene, as soon as there is one.</summary>
         public SoundReactorLink Link
         {
             get { return _link; }
@@ -67,10 +68,7 @@ namespace SoundReactor
             _camera = GetComponent<Camera>();
             _commands = new CommandBuffer();
             _commands.name = "SoundReactor capture";
-            if (_link == null)
-            {
-                _link = FindFirstObjectByType<SoundReactorLink>();
-            }
+            _search.Reset();
             _pacer.Reset();
             _isSceneCut = true;
             SceneManager.activeSceneChanged += OnSceneChanged;
@@ -100,6 +98,7 @@ namespace SoundReactor
 
         private void LateUpdate()
         {
+            _link = _search.Find(_link);
             Welcome session = _link == null ? null : _link.Session;
             if (session == null)
             {

@@ -1,3 +1,4 @@
+using System;
 using SoundReactor.Protocol;
 using UnityEngine;
 using UnityEngine.Events;
@@ -123,7 +124,10 @@ namespace SoundReactor
             get { return LinkAdvice.For(State, _client); }
         }
 
-        /// <summary>Give sound to another listener, too; it is called on the network's thread.</summary>
+        /// <summary>
+        /// Give sound to another listener, too; it is called on the network's thread. One that throws is taken off, and
+        /// what it threw is logged.
+        /// </summary>
         public void AddReceiver(IHopReceiver receiver)
         {
             _hops.Add(receiver);
@@ -211,6 +215,11 @@ namespace SoundReactor
             {
                 State = state;
                 _stateChanged.Invoke(state);
+            }
+            Exception failure = _hops.TakeFailure();
+            if (failure != null)
+            {
+                Debug.LogException(failure, this);
             }
             ErrorNotice error = _client == null ? null : _client.LastError;
             if (error != null && error != _toldError)

@@ -54,6 +54,7 @@ namespace SoundReactor
         public double Seconds { get { return _recorder == null ? 0 : _recorder.Seconds; } }
 
         /// <summary>Begin a take; returns its path. An empty <paramref name="path"/> names it by the time of day.</summary>
+        /// <exception cref="IOException">The file cannot be made.</exception>
         public string StartRecording(string path)
         {
             StopRecording();
@@ -99,9 +100,10 @@ namespace SoundReactor
 
         private void Update()
         {
-            if (_recorder != null)
+            if (_recorder != null && !_recorder.Flush())
             {
-                _recorder.Flush();
+                Debug.LogError("SoundReactor: " + _recorder.Failure + ". The take ends here.", this);
+                StopRecording();
             }
         }
 

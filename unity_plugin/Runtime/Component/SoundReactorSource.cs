@@ -51,12 +51,13 @@ namespace SoundReactor
         [Tooltip("Be silent while Time.timeScale is 0.")]
         [SerializeField] private bool _isSilentWhenTimeStops;
 
+        private readonly LinkSearch _search = new LinkSearch();
         private SoundPlayer _player; // read by the audio thread
         private SoundReactorLink _fedBy;
         private Feed _feed;
         private AudioSource _audio;
 
-        /// <summary>The connection; null: the one in the scene, looked for when this is enabled.</summary>
+        /// <summary>The connection; null: the one in the scene, as soon as there is one.</summary>
         public SoundReactorLink Link
         {
             get { return _link; }
@@ -99,6 +100,7 @@ namespace SoundReactor
             AudioSource source = GetComponent<AudioSource>();
             source.spatialBlend = 0f; // the sound is the whole scene's, already stereo
             source.playOnAwake = true;
+            source.priority = 0; // the last to be silenced when too many sounds play
         }
 
         private void OnEnable()
@@ -109,15 +111,8 @@ namespace SoundReactor
             ApplySettings();
             _player.Configure(AudioSettings.outputSampleRate);
             _player.Restart();
-            if (_link == null)
-            {
-                _link = FindFirstObjectByType<SoundReactorLink>();
-            }
-            if (_link != null)
-            {
-                _fedBy = _link;
-                _fedBy.AddReceiver(_feed);
-            }
+            _search.Reset();
+            FollowLink();
             AudioSettings.OnAudioConfigurationChanged += OnDeviceChanged;
             _audio.Play();
         }
@@ -125,12 +120,31 @@ namespace SoundReactor
         private void OnDisable()
         {
             AudioSettings.OnAudioConfigurationChanged -= OnDeviceChanged;
+            HearLink(null);
+        }
+
+        /// <summary>Hear the link that is named, or found, now: it may have come later, or gone with its scene.</summary>
+        private void FollowLink()
+        {
+            _link = _search.Find(_link);
+            if (_link != _fedBy)
+            {
+                HearLink(_link);
+            }
+        }
+
+        private void HearLink(SoundReactorLink link)
+        {
             if (_fedBy != null)
             {
                 _fedBy.RemoveReceiver(_feed);
-                _fedBy = null;
             }
             _player.SetSessionOpen(false);
+            _fedBy = link;
+            if (link != null)
+            {
+                link.AddReceiver(_feed);
+            }
         }
 
         /// <summary>Headphones came or went, or the project's settings changed: rate and channels may be others now.</summary>
@@ -144,6 +158,7 @@ namespace SoundReactor
         private void Update()
         {
             ApplySettings();
+            FollowLink();
         }
 
         private void ApplySettings()

@@ -25,6 +25,9 @@ namespace SoundReactor.Protocol
         /// <summary>Its version.</summary>
         public string ServerVersion { get; private set; }
 
+        /// <summary>Whether this is macOS; PlatformID says Unix there.</summary>
+        internal static bool IsMac { get { return Directory.Exists("/System/Library/CoreServices"); } }
+
         /// <summary>Return where this machine's runtime keeps its file, as PROTOCOL.md says.</summary>
         public static string DefaultPath()
         {
@@ -42,9 +45,9 @@ namespace SoundReactor.Protocol
                 string local = Environment.GetEnvironmentVariable("LOCALAPPDATA");
                 return string.IsNullOrEmpty(local) ? Path.Combine(home, "AppData", "Local") : local;
             }
-            if (Directory.Exists("/System/Library/CoreServices"))
+            if (IsMac)
             {
-                return Path.Combine(home, "Library", "Caches"); // macOS: PlatformID says Unix there
+                return Path.Combine(home, "Library", "Caches");
             }
             string runtime = Environment.GetEnvironmentVariable("XDG_RUNTIME_DIR");
             if (!string.IsNullOrEmpty(runtime) && Directory.Exists(runtime))
@@ -56,7 +59,7 @@ namespace SoundReactor.Protocol
         }
 
         /// <summary>Read the file; null if there is none.</summary>
-        /// <exception cref="WireException">It is there but damaged, or may not be read.</exception>
+        /// <exception cref="WireException">It is there but damaged, may not be read, or others can read it.</exception>
         public static ConnectionFile TryRead(string path)
         {
             try
@@ -70,6 +73,7 @@ namespace SoundReactor.Protocol
                 {
                     throw new WireException(path + " is no connection file: it has " + facts.Length + " bytes");
                 }
+                FilePrivacy.Check(path);
                 return Parse(File.ReadAllText(path));
             }
             catch (IOException)
@@ -79,6 +83,10 @@ namespace SoundReactor.Protocol
             catch (UnauthorizedAccessException error)
             {
                 throw new WireException("cannot read " + path + ": " + error.Message);
+            }
+            catch (ArgumentException error)
+            {
+                throw new WireException("'" + path + "' is no path for a connection file: " + error.Message);
             }
         }
 

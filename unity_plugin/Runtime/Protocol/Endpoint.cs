@@ -35,6 +35,16 @@ namespace SoundReactor.Protocol
             return true;
         }
 
+        /// <summary>Whether this names the machine itself, as an address or as "localhost"; asks nobody.</summary>
+        public bool IsLoopback
+        {
+            get
+            {
+                IPAddress address;
+                return Host == "localhost" || (IPAddress.TryParse(Host, out address) && IPAddress.IsLoopback(address));
+            }
+        }
+
         /// <summary>Return the address; may ask the name service, so call it off the main thread.</summary>
         public IPAddress Resolve()
         {

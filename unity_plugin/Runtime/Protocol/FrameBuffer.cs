@@ -11,6 +11,8 @@ namespace SoundReactor.Protocol
         /// <summary>Index of the first pixel byte in <see cref="Data"/>.</summary>
         public const int PixelsAt = Zmtp.MaxHeaderBytes + FrameHeader.Bytes;
 
+        private int _payloadBytes;
+
         internal FrameBuffer()
         {
             Data = new byte[PixelsAt];
@@ -25,7 +27,21 @@ namespace SoundReactor.Protocol
         /// <summary>Rows.</summary>
         public int Height { get; private set; }
         /// <summary>Bytes of pixels; may be set lower for a JPEG.</summary>
-        public int PayloadBytes { get; set; }
+        /// <exception cref="ArgumentOutOfRangeException">More than there is room for.</exception>
+        public int PayloadBytes
+        {
+            get { return _payloadBytes; }
+            set
+            {
+                if (value < 0 || value > Data.Length - PixelsAt)
+                {
+                    throw new ArgumentOutOfRangeException(
+                        "value", "0 to " + (Data.Length - PixelsAt) + " bytes expected, got " + value);
+                }
+                _payloadBytes = value;
+            }
+        }
+
         internal int Length { get { return PixelsAt + PayloadBytes; } }
 
         internal void Prepare(int width, int height, FrameFormat format, int payloadBytes)
@@ -33,11 +49,11 @@ namespace SoundReactor.Protocol
             Width = width;
             Height = height;
             Format = format;
-            PayloadBytes = payloadBytes;
             if (Data.Length < PixelsAt + payloadBytes)
             {
                 Data = new byte[PixelsAt + payloadBytes];
             }
+            PayloadBytes = payloadBytes;
         }
 
         internal void Seal(uint session, ulong seq, FrameFlags flags, long captureNs, ulong step)

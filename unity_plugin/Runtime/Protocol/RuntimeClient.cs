@@ -1,5 +1,4 @@
 using System;
-using System.Threading;
 
 namespace SoundReactor.Protocol
 {
@@ -13,81 +12,53 @@ namespace SoundReactor.Protocol
     {
         /// <summary>Version that hello names.</summary>
         public const string Version = "0.1.0";
-        private const int SilentAfterMs = 2000;
-        private const int RejectedForMs = 1000;
-        private const int RetryMs = 2000;
         private const int KeepAliveMs = 5000; // the runtime ends a session after 60 s without a message
         private const int StopPatienceMs = 40;
-        private const double Smoothing = 1.0 / 30.0; // of hops: about the last second
 
-        private readonly ClientOptions _options;
         private readonly IHopReceiver _receiver;
         private readonly Outbox _outbox = new Outbox();
+        private readonly Inbox _inbox = new Inbox();
+        private readonly LinkHealth _health = new LinkHealth();
         private readonly Transport _transport;
-        private readonly MessagePackWriter _writer = new MessagePackWriter();
-        private readonly object _gate = new object();
-        private readonly RuntimeStatus _status = new RuntimeStatus();
-        private float[] _samples = new float[2 * 1600];
-        private ClientStatistics _counted;
-        private ClockReading _clock;
+        private readonly ControlSender _controls;
+        private readonly Handshake _handshake;
+        private readonly object _gate = new object(); // a frame belongs to the session that is open
         private volatile Welcome _welcome;
-        private volatile ErrorNotice _refusal;
         private volatile ErrorNotice _lastError;
         private volatile string _lastFailure = "";
         private volatile bool _isStarted;
-        private volatile bool _isLinked;
-        private volatile int _failure = (int)LinkState.Connecting;
-        private long _rejectedNs = long.MinValue / 2;
-        private long _heardMessageNs;
-        private long _refusedNs;
+        private volatile bool _isDisposed;
         private long _pingedNs;
-        private long _nextHop;
         private ulong _seq;
 
         /// <summary>Create a client; nothing happens before <see cref="Start"/>.</summary>
         public RuntimeClient(ClientOptions options, IHopReceiver receiver)
         {
-            _options = options;
             _receiver = receiver;
             _transport = new Transport(this, _outbox);
+            _controls = new ControlSender(_outbox, _transport);
+            _handshake = new Handshake(options, _controls);
         }
 
         /// <summary>The open session, or null.</summary>
-        public Welcome Welcome { get { return _welcome; } }
+        public Welcome Welcome { get { return _isDisposed ? null : _welcome; } }
         /// <summary>Why the runtime refuses, or null.</summary>
-        public ErrorNotice Refusal { get { return _refusal; } }
+        public ErrorNotice Refusal { get { return _handshake.Refusal; } }
         /// <summary>The newest refusal of any kind, or null.</summary>
         public ErrorNotice LastError { get { return _lastError; } }
         /// <summary>Why the last connection ended or could not be made, for people; empty at first.</summary>
         public string LastFailure { get { return _lastFailure; } }
+        /// <summary>The newest answer to <see cref="Ping"/>.</summary>
+        public ClockReading Clock { get { return _inbox.Clock; } }
 
         /// <summary>What the connection is doing now.</summary>
         public LinkState State
         {
             get
             {
-                if (!_isStarted)
-                {
-                    return LinkState.Closed;
-                }
-                if (_refusal != null)
-                {
-                    return LinkState.Refused;
-                }
-                if (!_isLinked)
-                {
-                    return (LinkState)_failure;
-                }
-                if (MonotonicClock.MsSince(Interlocked.Read(ref _heardMessageNs)) > SilentAfterMs)
-                {
-                    return LinkState.Silent;
-                }
-                if (_welcome == null)
-                {
-                    return LinkState.Connecting;
-                }
-                bool isRejected = MonotonicClock.MsSince(Interlocked.Read(ref _rejectedNs)) < RejectedForMs;
-                return isRejected ? LinkState.FramesRejected : LinkState.Running;
+                return _isStarted && !_isDisposed
+                    ? _health.State(_welcome != null, _handshake.Refusal != null)
+                    : LinkState.Closed;
             }
         }
 
@@ -96,39 +67,26 @@ namespace SoundReactor.Protocol
         {
             get
             {
-                lock (_gate)
-                {
-                    ClientStatistics copy = _counted;
-                    copy.FramesReplaced = _outbox.FramesReplaced;
-                    return copy;
-                }
-            }
-        }
-
-        /// <summary>The newest answer to <see cref="Ping"/>.</summary>
-        public ClockReading Clock
-        {
-            get
-            {
-                lock (_gate)
-                {
-                    return _clock;
-                }
+                ClientStatistics copy = _inbox.Statistics;
+                copy.FramesReplaced = _outbox.FramesReplaced;
+                return copy;
             }
         }
 
         /// <summary>Look at the newest status; it may not be kept, since the next one is written over it.</summary>
         public T ReadStatus<T>(Func<RuntimeStatus, T> read)
         {
-            lock (_gate)
-            {
-                return read(_status);
-            }
+            return _inbox.ReadStatus(read);
         }
 
         /// <summary>Start to connect, in the background.</summary>
+        /// <exception cref="ObjectDisposedException">This client is at its end: make another.</exception>
         public void Start()
         {
+            if (_isDisposed)
+            {
+                throw new ObjectDisposedException("RuntimeClient", "a disposed client cannot start again: make another");
+            }
             if (!_isStarted)
             {
                 _isStarted = true;
@@ -139,20 +97,16 @@ namespace SoundReactor.Protocol
         /// <summary>Say bye and end both threads; takes some milliseconds.</summary>
         public void Dispose()
         {
-            if (!_isStarted)
+            if (_isDisposed)
             {
                 return;
             }
+            _isDisposed = true;
             Welcome welcome = _welcome;
             if (welcome != null)
             {
-                lock (_writer)
-                {
-                    ByeNotice.Write(_writer, welcome.Session, "closed by the client");
-                    SendControl();
-                }
+                _controls.SayBye(welcome.Session, "closed by the client");
             }
-            _isStarted = false;
             _transport.Stop(StopPatienceMs);
         }
 
@@ -162,9 +116,14 @@ namespace SoundReactor.Protocol
         /// Return room for a frame, or null if there is no session to send it to. Fill its pixels, then call
         /// <see cref="CommitFrame"/>, or <see cref="CancelFrame"/>.
         /// </summary>
+        /// <exception cref="ArgumentOutOfRangeException">A negative <paramref name="payloadBytes"/>.</exception>
         public FrameBuffer BeginFrame(int width, int height, FrameFormat format, int payloadBytes)
         {
-            FrameBuffer frame = _welcome == null ? null : _outbox.TakeFree();
+            if (payloadBytes < 0)
+            {
+                throw new ArgumentOutOfRangeException("payloadBytes", "at least 0 bytes expected, got " + payloadBytes);
+            }
+            FrameBuffer frame = Welcome == null ? null : _outbox.TakeFree();
             if (frame != null)
             {
                 frame.Prepare(width, height, format, payloadBytes);
@@ -183,14 +142,14 @@ namespace SoundReactor.Protocol
         {
             lock (_gate)
             {
-                Welcome welcome = _welcome;
+                Welcome welcome = Welcome;
                 if (welcome == null)
                 {
                     _outbox.Return(frame);
                     return;
                 }
                 frame.Seal(welcome.Session, ++_seq, flags, captureNs, step);
-                _counted.FramesCommitted++;
+                _inbox.CountFrame();
                 _outbox.Put(frame);
             }
             _transport.Wake();
@@ -199,128 +158,101 @@ namespace SoundReactor.Protocol
         /// <summary>Change the session; false if there is none, or too much waits to be sent.</summary>
         public bool Control(ControlChange change)
         {
-            Welcome welcome = _welcome;
-            if (welcome == null)
-            {
-                return false;
-            }
-            lock (_writer)
-            {
-                change.Write(_writer, welcome.Session);
-                return SendControl();
-            }
+            Welcome welcome = Welcome;
+            return welcome != null && _controls.Change(welcome.Session, change);
         }
 
         /// <summary>Ask for the runtime's clock; the answer appears in <see cref="Clock"/>.</summary>
         public bool Ping()
         {
-            Welcome welcome = _welcome;
-            if (welcome == null)
-            {
-                return false;
-            }
-            lock (_writer)
-            {
-                _writer.Begin(MessageKind.Ping);
-                _writer.Integer("session", welcome.Session);
-                _writer.Integer("t0_ns", MonotonicClock.NowNs);
-                return SendControl();
-            }
-        }
-
-        private bool SendControl()
-        {
-            byte[] message = new byte[Zmtp.MaxHeaderBytes + _writer.Length];
-            int header = Zmtp.WriteMessageHeader(message, 0, _writer.Length);
-            Buffer.BlockCopy(_writer.Data, 0, message, header, _writer.Length);
-            Array.Resize(ref message, header + _writer.Length);
-            bool isTaken = _outbox.Add(message);
-            _transport.Wake();
-            return isTaken;
+            Welcome welcome = Welcome;
+            return welcome != null && _controls.Ping(welcome.Session);
         }
 
         // -- the reader's thread -----------------------------------------------------------------------------
 
         Endpoint ITransportOwner.NextEndpoint()
         {
-            string text = _options.Endpoint;
-            if (string.IsNullOrEmpty(text) || string.IsNullOrEmpty(_options.Token))
-            {
-                ConnectionFile file = ReadFile();
-                text = !string.IsNullOrEmpty(text) ? text : file != null ? file.Endpoint : ConnectionFile.DefaultEndpoint;
-            }
-            Endpoint endpoint;
-            if (!Endpoint.TryParse(text, out endpoint))
-            {
-                throw new WireException("an endpoint like tcp://127.0.0.1:5599 expected, got '" + text + "'");
-            }
-            return endpoint;
-        }
-
-        private ConnectionFile ReadFile()
-        {
-            string path = string.IsNullOrEmpty(_options.ConnectionFilePath)
-                ? ConnectionFile.DefaultPath()
-                : _options.ConnectionFilePath;
-            return ConnectionFile.TryRead(path);
+            return _handshake.NextEndpoint();
         }
 
         void ITransportOwner.OnReady()
         {
-            _isLinked = true;
-            _failure = (int)LinkState.Connecting;
-            Interlocked.Exchange(ref _heardMessageNs, MonotonicClock.NowNs);
-            SayHello();
-        }
-
-        private void SayHello()
-        {
-            _refusal = null;
-            ConnectionFile file = string.IsNullOrEmpty(_options.Token) ? ReadFile() : null;
-            Hello hello = _options.Hello;
-            hello.Token = file != null ? file.Token : _options.Token;
-            hello.ClientVersion = Version;
-            lock (_writer)
-            {
-                hello.Write(_writer);
-                SendControl();
-            }
+            _health.OnLinked();
+            _handshake.SayHello();
         }
 
         void ITransportOwner.OnTick()
-        {
-            KeepAlive();
-            ErrorNotice refusal = _refusal;
-            if (refusal != null && MonotonicClock.MsSince(_refusedNs) > RetryMs && CanPass(refusal))
-            {
-                SayHello();
-            }
-        }
-
-        private void KeepAlive()
         {
             if (_welcome != null && MonotonicClock.MsSince(_pingedNs) > KeepAliveMs)
             {
                 _pingedNs = MonotonicClock.NowNs;
                 Ping();
             }
-        }
-
-        /// <summary>Only these pass by themselves: room becomes free, a restarted runtime writes a new token.</summary>
-        private bool CanPass(ErrorNotice refusal)
-        {
-            return refusal.Code == ErrorCode.ServerBusy
-                || refusal.Code == ErrorCode.UnknownSession
-                || (refusal.Code == ErrorCode.BadToken && string.IsNullOrEmpty(_options.Token));
+            _handshake.GoOn();
         }
 
         void ITransportOwner.OnDisconnected(string reason, bool hasAnswered)
         {
             _lastFailure = reason;
-            _failure = (int)(hasAnswered && !_isLinked ? LinkState.Silent : LinkState.NobodyListens);
-            _isLinked = false;
-            _refusal = null;
+            _health.OnLost(hasAnswered);
+            _handshake.Forget();
             EndSession();
+        }
+
+        void ITransportOwner.OnMessage(byte[] data, int at, int length)
+        {
+            _health.OnHeard();
+            try
+            {
+                if (length == 0)
+                {
+                    throw new WireException("a message without a kind");
+                }
+                Take((MessageKind)data[at], data, at, length);
+            }
+            catch (WireException error)
+            {
+                _lastFailure = error.Message;
+                _inbox.CountBadMessage();
+            }
+        }
+
+        private void Take(MessageKind kind, byte[] data, int at, int length)
+        {
+            switch (kind)
+            {
+                case MessageKind.Audio:
+                    _inbox.TakeHop(data, at, length, _welcome, _receiver);
+                    break;
+                case MessageKind.Welcome:
+                    BeginSession(Welcome.Parse(data, at + 1, length - 1));
+                    break;
+                case MessageKind.Status:
+                    _inbox.TakeStatus(data, at + 1, length - 1);
+                    break;
+                case MessageKind.Pong:
+                    _inbox.TakePong(data, at + 1, length - 1);
+                    break;
+                case MessageKind.Error:
+                    TakeError(ErrorNotice.Parse(data, at + 1, length - 1));
+                    break;
+                case MessageKind.Bye:
+                    string reason = ByeNotice.ParseReason(data, at + 1, length - 1);
+                    Refuse(new ErrorNotice(ErrorCode.UnknownSession, "an open session", reason, "connect again", true));
+                    break;
+            }
+        }
+
+        private void BeginSession(Welcome welcome)
+        {
+            EndSession();
+            _seq = 0; // nobody commits while there is no session
+            _inbox.BeginSession();
+            _handshake.Forget();
+            _transport.HasSession = true;
+            _receiver.OnSessionStarted(welcome);
+            _welcome = welcome;
         }
 
         private void EndSession()
@@ -337,117 +269,14 @@ namespace SoundReactor.Protocol
             _receiver.OnSessionEnded();
         }
 
-        void ITransportOwner.OnMessage(byte[] data, int at, int length)
-        {
-            Interlocked.Exchange(ref _heardMessageNs, MonotonicClock.NowNs);
-            try
-            {
-                if (length == 0)
-                {
-                    throw new WireException("a message without a kind");
-                }
-                Take((MessageKind)data[at], data, at, length);
-            }
-            catch (WireException error)
-            {
-                _lastFailure = error.Message;
-                lock (_gate)
-                {
-                    _counted.BadMessages++;
-                }
-            }
-        }
-
-        private void Take(MessageKind kind, byte[] data, int at, int length)
-        {
-            switch (kind)
-            {
-                case MessageKind.Audio:
-                    TakeHop(data, at, length);
-                    break;
-                case MessageKind.Welcome:
-                    TakeWelcome(Welcome.Parse(data, at + 1, length - 1));
-                    break;
-                case MessageKind.Status:
-                    lock (_gate)
-                    {
-                        _status.Read(data, at + 1, length - 1);
-                    }
-                    break;
-                case MessageKind.Pong:
-                    ClockReading reading = ClockReading.Parse(data, at + 1, length - 1, MonotonicClock.NowNs);
-                    lock (_gate)
-                    {
-                        _clock = reading;
-                    }
-                    break;
-                case MessageKind.Error:
-                    TakeError(ErrorNotice.Parse(data, at + 1, length - 1));
-                    break;
-                case MessageKind.Bye:
-                    string reason = ByeNotice.ParseReason(data, at + 1, length - 1);
-                    Refuse(new ErrorNotice(ErrorCode.UnknownSession, "an open session", reason, "connect again", true));
-                    break;
-            }
-        }
-
-        private void TakeHop(byte[] data, int at, int length)
-        {
-            AudioHeader header = AudioHeader.Parse(data, at, length);
-            Welcome welcome = _welcome;
-            if (welcome == null || header.Session != welcome.Session)
-            {
-                return;
-            }
-            if (_samples.Length < 2 * header.Samples)
-            {
-                _samples = new float[2 * header.Samples];
-            }
-            header.CopySamples(data, at, _samples);
-            Count(ref header);
-            _receiver.OnHop(ref header, _samples);
-        }
-
-        private void Count(ref AudioHeader header)
-        {
-            double roundTripMs = MonotonicClock.MsSince(header.CaptureNs);
-            lock (_gate)
-            {
-                bool isFirst = _counted.Hops++ == 0;
-                _counted.HopsMissing += header.Hop > _nextHop ? header.Hop - _nextHop : 0;
-                double weight = isFirst ? 1.0 : Smoothing;
-                _counted.RoundTripMs += weight * (roundTripMs - _counted.RoundTripMs);
-                _counted.FrameAgeMs += weight * (header.AgeUs * 1e-3 - _counted.FrameAgeMs);
-            }
-            _nextHop = header.Hop + 1;
-        }
-
-        private void TakeWelcome(Welcome welcome)
-        {
-            EndSession();
-            lock (_gate)
-            {
-                _counted.Sessions++;
-                _seq = 0;
-            }
-            _nextHop = 0;
-            _refusal = null;
-            _transport.HasSession = true;
-            _receiver.OnSessionStarted(welcome);
-            _welcome = welcome;
-        }
-
         private void TakeError(ErrorNotice error)
         {
-            lock (_gate)
-            {
-                _counted.Errors++;
-            }
+            _inbox.CountError();
             _lastError = error;
             if (error.IsFatal && error.Code == ErrorCode.UnknownSession && _welcome != null)
             {
                 EndSession();
-                SayHello();
+                _handshake.Renew();
             }
             else if (error.IsFatal)
             {
@@ -455,15 +284,14 @@ namespace SoundReactor.Protocol
             }
             else if (error.Seq != 0)
             {
-                Interlocked.Exchange(ref _rejectedNs, MonotonicClock.NowNs);
+                _health.OnFrameRejected();
             }
         }
 
         private void Refuse(ErrorNotice error)
         {
             EndSession();
-            _refusedNs = MonotonicClock.NowNs;
-            _refusal = error;
+            _handshake.Refuse(error);
             _lastError = error;
         }
     }

@@ -56,6 +56,18 @@ namespace SoundReactor.Protocol
             };
         }
 
+        /// <summary>Return the PONG that sends a PING's context back.</summary>
+        public static byte[] Pong(byte[] data, int contextAt, int contextLength)
+        {
+            byte[] pong = new byte[7 + contextLength];
+            pong[0] = Command;
+            pong[1] = (byte)(5 + contextLength);
+            pong[2] = 4;
+            Encoding.ASCII.GetBytes("PONG", 0, 4, pong, 3);
+            Buffer.BlockCopy(data, contextAt, pong, 7, contextLength);
+            return pong;
+        }
+
         /// <summary>Check the peer's greeting.</summary>
         /// <exception cref="WireException">It is no ZMTP 3 peer, or it wants another mechanism.</exception>
         public static void CheckGreeting(byte[] data, int at)

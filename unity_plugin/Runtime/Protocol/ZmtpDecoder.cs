@@ -19,7 +19,7 @@ namespace SoundReactor.Protocol
         private int _to;
         private bool _isGreeted;
         private bool _isInMultipart;
-        private volatile bool _isReady; // the writer's thread reads it
+        private bool _isReady;
 
         /// <summary>Create a decoder that reports to <paramref name="listener"/>.</summary>
         public ZmtpDecoder(IZmtpListener listener)

@@ -4,8 +4,10 @@ namespace SoundReactor.Samples
 {
     /// <summary>
     /// Builds a room out of primitives, with a player, balls that bang against walls, and SoundReactor on the camera.
-    /// Add it to an empty object in an empty scene and press Play.
+    /// Tools > SoundReactor > Play the First-Person Room makes a scene of it. Link and source come with this component, so
+    /// that the editor knows before play mode that it must start the runtime.
     /// </summary>
+    [RequireComponent(typeof(SoundReactorLink), typeof(SoundReactorSource))]
     public sealed class Room : MonoBehaviour
     {
         private const float Size = 12f;
@@ -73,11 +75,10 @@ namespace SoundReactor.Samples
 
         private void BuildSound()
         {
-            GameObject sound = new GameObject("SoundReactor");
-            SoundReactorLink link = sound.AddComponent<SoundReactorLink>();
-            SoundReactorSource source = sound.AddComponent<SoundReactorSource>();
-            source.Link = link;
-            _head.gameObject.AddComponent<SoundReactorCamera>();
+            if (_head.GetComponent<SoundReactorCamera>() == null)
+            {
+                _head.gameObject.AddComponent<SoundReactorCamera>();
+            }
         }
 
         private void Update()

@@ -1,3 +1,4 @@
+using System;
 using System.Threading;
 using NUnit.Framework;
 using SoundReactor.Protocol;
@@ -27,6 +28,62 @@ namespace SoundReactor.Tests.Component
             {
                 Ended++;
             }
+        }
+
+        /// <summary>Throws wherever it is told to.</summary>
+        private sealed class Broken : IHopReceiver
+        {
+            public string Where;
+            public int Calls;
+
+            public void OnSessionStarted(Welcome welcome)
+            {
+                Note("started");
+            }
+
+            public void OnHop(ref AudioHeader header, float[] samples)
+            {
+                Note("hop");
+            }
+
+            public void OnSessionEnded()
+            {
+                Note("ended");
+            }
+
+            private void Note(string where)
+            {
+                Calls++;
+                if (where == Where)
+                {
+                    throw new InvalidOperationException(where);
+                }
+            }
+        }
+
+        [TestCase("started", 1)]
+        [TestCase("hop", 2)]
+        [TestCase("ended", 4)]
+        public void Who_throws_is_taken_off_and_the_others_go_on(string where, int calls)
+        {
+            HopFanOut hops = new HopFanOut();
+            Broken broken = new Broken();
+            Ear after = new Ear();
+            broken.Where = where;
+            hops.Add(broken);
+            hops.Add(after);
+            AudioHeader header = new AudioHeader();
+            hops.OnSessionStarted(AnyWelcome());
+            hops.OnHop(ref header, new float[2]);
+            hops.OnHop(ref header, new float[2]);
+            hops.OnSessionEnded();
+            hops.OnSessionStarted(AnyWelcome());
+            Assert.That(broken.Calls, Is.EqualTo(calls));
+            Assert.That(after.Started, Is.EqualTo(2));
+            Assert.That(after.Hops, Is.EqualTo(2));
+            Assert.That(after.Ended, Is.EqualTo(1));
+            Assert.That(hops.TakeFailure().Message, Is.EqualTo(where));
+            Assert.That(hops.TakeFailure(), Is.Null, "told once");
         }
 
         private static Welcome AnyWelcome()
