@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from sr_runtime.audio import AudioSettings, Sink
+    from sr_runtime.cli.companion import Companion
     from sr_runtime.engine import Engine
     from sr_runtime.figures import HopLog
     from sr_runtime.server import Server, ServerSettings
@@ -58,11 +59,17 @@ def register(app: typer.Typer) -> None:
         json_path: Annotated[
             Path | None, typer.Option("--json", help="Write figures here at the end.")
         ] = None,
+        exit_with_pid: Annotated[
+            int | None,
+            typer.Option(help="End when this process ends: the game that starts the runtime.", min=1),
+        ] = None,
     ) -> None:
         """Serve engines: frames in, sound out, until Ctrl-C."""
         from sr_runtime.audio import AudioSettings
+        from sr_runtime.cli.companion import Companion
         from sr_runtime.server import ServerSettings
 
+        companion = None if exit_with_pid is None else Companion(exit_with_pid)
         settings = ServerSettings(
             endpoint=endpoint,
             curve=curve,
@@ -72,7 +79,7 @@ def register(app: typer.Typer) -> None:
             capture=capture,
         )
         audio = AudioSettings(audio_device, latency, file=None if wav is None else str(wav))
-        _serve(settings, audio, bundle, device, threads, json_path)
+        _serve(settings, audio, bundle, device, threads, json_path, companion)
 
 
 def _serve(
@@ -82,6 +89,7 @@ def _serve(
     device: str,
     threads: int,
     json_path: Path | None,
+    companion: Companion | None,
 ) -> None:
     from sr_runtime.audio import open_sink
     from sr_runtime.cli.serve_view import ServeView
@@ -96,6 +104,8 @@ def _serve(
     try:
         server = Server(settings, engine, sink, log.add if log is not None else lambda timings: None)
         _stop_on_signals(server)
+        if companion is not None:
+            companion.when_ended(server.stop)
         with server:
             sys.setswitchinterval(SWITCH_INTERVAL_S)
             gc.freeze()  # what lives until the end need not be looked at by every collection

@@ -132,6 +132,19 @@ def test_serve_starts_without_portaudio_and_says_so(tmp_path: Path, started: lis
     assert serve.stop() == 0, serve.words
 
 
+def test_serve_ends_with_the_process_that_it_was_told_to_follow(tmp_path: Path, started: list[Serve]) -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as game:
+        serve = Serve(tmp_path, "--audio-device", "none", "--exit-with-pid", str(game.pid))
+        started.append(serve)
+        with serve.client() as client:
+            assert play(client, 5) > 0
+        assert serve.process.poll() is None, "it ended before its game"
+        game.kill()  # and nobody asks for its exit code: it stays in the process table
+        assert serve.process.wait(PATIENCE_S) == 0, serve.words
+    assert not serve.connection_file.exists()
+    assert "stopped" in serve.words and "Traceback" not in serve.words
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -139,6 +152,7 @@ def test_serve_starts_without_portaudio_and_says_so(tmp_path: Path, started: lis
         (["--endpoint", "nonsense"], "expected tcp://HOST:PORT"),
         (["--latency", "5"], "latency"),
         (["--bundle", "no-such-bundle"], "no-such-bundle"),
+        (["--exit-with-pid", "4194305"], "expected the id of a running process"),  # beyond Linux's largest
     ],
 )
 def test_a_wrong_argument_is_one_plain_message(
