@@ -76,10 +76,13 @@ class FakePeer:
         self._thread.join(5)
 
 
-def says(words: bytes) -> Callable[[socket.socket], None]:
-    """Return a peer that says ``words`` and then only listens."""
+def says(words: bytes | None) -> Callable[[socket.socket], None]:
+    """Return a peer that says ``words`` and then only listens; one without words (None) hangs up."""
 
     def serve(connection: socket.socket) -> None:
+        if words is None:
+            connection.close()
+            return
         connection.sendall(words)
         while connection.recv(4096):
             pass

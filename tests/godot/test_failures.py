@@ -20,6 +20,7 @@ STRANGERS = {
     "noise": (bytes(range(255, 0, -1)), "does not speak ZeroMQ's protocol"),
     "another mechanism": (PLAIN, "it wants the mechanism PLAIN"),
     "somebody silent": (b"", "does not answer"),
+    "somebody who hangs up": (None, "hangs up at once"),
 }
 
 

@@ -88,7 +88,8 @@ def test_the_runtime_is_started_when_nobody_listens_and_ended_with_the_game(
 ) -> None:
     game = outside(play, "res://demo/demo.tscn", SR_RUNTIME=str(fake_runtime))
     game.wait_for("a started runtime", lambda: (tmp_path / "pid").exists() and (tmp_path / "words").exists())
-    assert (tmp_path / "words").read_text().split() == ["serve"]
+    words = (tmp_path / "words").read_text().split()
+    assert words == ["serve", "--exit-with-pid", str(game.process.pid)]
     assert game.quit() == 0
     deadline = time.monotonic() + 10
     while (tmp_path / "pid").exists():
@@ -114,7 +115,10 @@ def test_a_started_runtime_that_dies_is_one_clear_message(play: Callable[..., Ga
     assert game.count_frames(0.3) > 2
 
 
-def test_a_real_runtime_is_started_and_serves(play: Callable[..., Game], tmp_path: Path) -> None:
+@pytest.mark.parametrize("end", ["quit", "killed"])
+def test_a_real_runtime_is_started_serves_and_ends_with_the_game(
+    play: Callable[..., Game], tmp_path: Path, end: str
+) -> None:
     program = tmp_path / "start-probe"
     program.write_text(
         f"#!/bin/sh\nshift\nexec {sys.executable} -m sr_runtime serve --bundle probe --audio-device none "
@@ -130,7 +134,10 @@ def test_a_real_runtime_is_started_and_serves(play: Callable[..., Game], tmp_pat
     )
     game.wait_for_state("RUNNING")
     assert game.warnings == [] or all("headless" in line for line in game.warnings), game.warnings
-    assert game.quit() == 0
+    if end == "quit":
+        assert game.quit() == 0
+    else:
+        game.process.kill()
     deadline = time.monotonic() + 20
     while file.exists():
         assert time.monotonic() < deadline, "the runtime that was started lives on"

@@ -8,6 +8,8 @@ const Zmtp := preload("res://addons/sound_reactor/wire/zmtp.gd")
 
 var server := TCPServer.new()
 var peer: StreamPeerTCP
+## Everything that came, as far as it was looked at, in hexadecimal digits.
+var heard := ""
 
 
 func _listen() -> int:
@@ -33,6 +35,14 @@ func _shake_hands(step: Callable) -> void:
 	check(_until(func() -> bool: return peer != null, step), "no connection came")
 	peer.put_data(Zmtp.greeting())
 	peer.put_data(Zmtp.command("READY", Zmtp._property("Socket-Type", "ROUTER")))
+
+
+## How often the word came so far.
+func _count_heard(word: String) -> int:
+	if peer.get_available_bytes() > 0:
+		var bytes: PackedByteArray = peer.get_partial_data(peer.get_available_bytes())[1]
+		heard += bytes.hex_encode()
+	return heard.count(word.to_ascii_buffer().hex_encode())
 
 
 func _say(kind: Messages.Kind, map: Dictionary) -> void:
@@ -85,4 +95,17 @@ func test_the_wishes_of_a_stranger_have_limits() -> void:
 	_say(Messages.Kind.ERROR, {"code": "x", "fatal": "yes"})
 	_say(Messages.Kind.BYE, {"session": 3})
 	check(_until(func() -> bool: return conversation.welcome.is_empty(), step), "bye does not end the session")
+	conversation.close()
+
+
+func test_a_wish_that_comes_between_hello_and_welcome_is_not_lost() -> void:
+	var conversation := Conversation.new("tcp://127.0.0.1:%d" % _listen(), "token", {"play": "engine", "seed": 1})
+	var step := func() -> void: conversation.tick(Time.get_ticks_usec())
+	_shake_hands(step)
+	check(_until(func() -> bool: return _count_heard("engine") == 1, step), "no hello came")
+	check(not conversation.send_control({"play": "runtime"}), "there is no session yet")
+	conversation.update_hello({"play": "runtime"})
+	_say(Messages.Kind.WELCOME, {"session": 3})
+	check(_until(func() -> bool: return _count_heard("runtime") == 1, step), "the wish was lost")
+	check_equal(_count_heard("seed"), 1, "what did not change is not sent again")
 	conversation.close()

@@ -1,18 +1,14 @@
-## What a link does to have and keep a session: connect, hello, reconnect, liveness, errors.
+## What a link does to have and keep a session: hello, messages, liveness, errors.
 ##
 ## [method tick] does everything, in the link's thread, without blocking. What happened stands in [member events],
 ## [member hops] and the counters.
 extends RefCounted
 
 const Channel := preload("channel.gd")
+const Dialer := preload("dialer.gd")
 const Messages := preload("../wire/messages.gd")
-const RuntimeAddress := preload("runtime_address.gd")
 const State := preload("connection_state.gd").State
 
-const CLIENT := "godot-plugin"
-const FIRST_RETRY_USEC := 100_000
-const LONGEST_RETRY_USEC := 2_000_000
-const CONNECT_USEC := 2_000_000
 ## The runtime sends status twice a second.
 const SILENT_AFTER_USEC := 2_000_000
 ## A runtime that hangs this long is left; if it wakes, a new session is as good.
@@ -36,15 +32,12 @@ var damaged := 0
 var clock_offset_usec := 0
 var round_trip_usec := 0
 
-var _endpoint: String
-var _token: String
 var _hello: Dictionary
-var _address: RuntimeAddress
-var _channel := Channel.new()
-var _phase := Channel.Phase.CLOSED
-var _attempt_usec := 0
-var _opened_usec := 0
-var _retry_usec := FIRST_RETRY_USEC
+## What the newest hello had: a wish may come before its answer.
+var _asked := {}
+var _dialer: Dialer
+var _channel: Channel
+var _has_own_token := false
 var _heard_usec := 0
 var _rejected_usec := -REJECTED_FOR_USEC
 var _hello_usec := 0
@@ -55,25 +48,30 @@ var _seq := 0
 var _message := ""
 
 
-## Empty [param endpoint] or [param token] are read from the connection file at every attempt: a restarted
-## runtime has a new token. [param hello] has everything but the token.
+## Empty [param endpoint] or [param token] are looked up. [param hello] has everything but the token.
 func _init(endpoint: String, token: String, hello: Dictionary) -> void:
-	_endpoint = endpoint
-	_token = token
 	_hello = hello
+	_dialer = Dialer.new(endpoint, token)
+	_channel = _dialer.channel
+	_has_own_token = not token.is_empty()
 
 
 ## Do what there is to do now.
 func tick(now_usec: int) -> void:
-	if _channel.phase == Channel.Phase.CLOSED:
-		_stay_closed(now_usec)
-		return
 	for message in _channel.poll():
 		_heard_usec = now_usec
 		_receive(message, now_usec)
-	if _channel.phase != _phase:
-		_follow(now_usec)
-	_watch(now_usec)
+	match _dialer.follow(now_usec):
+		Dialer.News.OPENED:
+			_heard_usec = now_usec
+			_say_hello(now_usec)
+		Dialer.News.CLOSED:
+			_lose_session("the connection was closed")
+			_is_refused = false
+			if not _dialer.failure.is_empty():
+				_enter(_dialer.failed_state, _dialer.failure)
+	if _channel.phase == Channel.Phase.OPEN:
+		_watch(now_usec)
 
 
 ## Send a picture (tightly packed rgb8); false if it had to be skipped.
@@ -121,93 +119,30 @@ func _send(kind: Messages.Kind, map: Dictionary) -> bool:
 	return _channel.send([Messages.encode(kind, map)])
 
 
-# -- the connection ------------------------------------------------------------------------------------
-
-
-func _stay_closed(now_usec: int) -> void:
-	if now_usec < _attempt_usec:
-		return
-	_address = RuntimeAddress.find(_endpoint, _token)
-	_attempt_usec = now_usec + _retry_usec
-	_retry_usec = mini(2 * _retry_usec, LONGEST_RETRY_USEC)
-	if _address.port == 0:
-		_enter(State.REFUSED, _address.problem)
-		return
-	_opened_usec = now_usec
-	_channel.open(_address.host, _address.port)
-	_phase = _channel.phase
-	if _phase == Channel.Phase.CLOSED:
-		_explain_closed()
-
-
-func _follow(now_usec: int) -> void:
-	var before := _phase
-	_phase = _channel.phase
-	match _phase:
-		Channel.Phase.OPEN:
-			_heard_usec = now_usec
-			_say_hello(now_usec)
-		Channel.Phase.CLOSED:
-			_lose_session("the connection was closed")
-			_is_refused = false
-			_attempt_usec = now_usec + _retry_usec
-			if before != Channel.Phase.OPEN or not _channel.failure.is_empty():
-				_explain_closed()
-
-
-func _explain_closed() -> void:
-	if not _channel.was_connected:
-		_enter(State.NOBODY_LISTENS,
-				"nobody listens at %s: start the runtime with 'sr-runtime serve', or check the address" % _address.endpoint)
-	elif not _channel.failure.is_empty():
-		_enter(State.SILENT, "%s is no SoundReactor runtime: %s" % [_address.endpoint, _channel.failure])
-
-
-func _drop(now_usec: int) -> void:
-	_channel.close()
-	_phase = Channel.Phase.CLOSED
-	_attempt_usec = now_usec + _retry_usec
-	_lose_session("the runtime does not answer")
+# -- the session ---------------------------------------------------------------------------------------
 
 
 func _watch(now_usec: int) -> void:
-	if _channel.phase == Channel.Phase.CLOSED:
-		return
-	if _channel.phase != Channel.Phase.OPEN:
-		if now_usec - _opened_usec > CONNECT_USEC:
-			_explain_slow()
-			_drop(now_usec)
-		return
 	var quiet_usec := maxi(now_usec - _heard_usec, _channel.stalled_usec())
-	if quiet_usec > SILENT_AFTER_USEC and not _is_refused:
-		_enter(State.SILENT, _silent_message())
+	if _is_refused:
+		if _can_ask_again and now_usec - _hello_usec > HELLO_AGAIN_USEC:
+			_dialer.look_up()
+			_say_hello(now_usec)
+	elif quiet_usec > GIVE_UP_USEC:
+		_dialer.hang_up(now_usec)
+		_lose_session("the runtime does not answer")
+	elif quiet_usec > SILENT_AFTER_USEC:
+		_enter(State.SILENT, _dialer.silence())
 	elif not welcome.is_empty():
-		_enter_session_state(now_usec)
-	if quiet_usec > GIVE_UP_USEC and not _is_refused:
-		_drop(now_usec)
-	elif _is_refused and _can_ask_again and now_usec - _hello_usec > HELLO_AGAIN_USEC:
-		_address = RuntimeAddress.find(_endpoint, _token)
-		_say_hello(now_usec)
-	elif not welcome.is_empty() and now_usec - _ping_usec > PING_EVERY_USEC:
-		_ping_usec = now_usec
-		_send(Messages.Kind.PING, {"session": _session(), "t0_ns": now_usec * 1000})
+		_keep_up(now_usec)
 
 
-func _explain_slow() -> void:
-	if _channel.was_connected:
-		_enter(State.SILENT, _silent_message())
-	else:
-		_enter(State.NOBODY_LISTENS, "%s cannot be reached: check host and port" % _address.endpoint)
-
-
-func _silent_message() -> String:
-	return ("%s accepts connections but does not answer: another program may own the port, or the runtime hangs"
-			% _address.endpoint)
-
-
-func _enter_session_state(now_usec: int) -> void:
+func _keep_up(now_usec: int) -> void:
 	if now_usec - _rejected_usec >= REJECTED_FOR_USEC:
 		_enter(State.RUNNING, "")
+	if now_usec - _ping_usec > PING_EVERY_USEC:
+		_ping_usec = now_usec
+		_send(Messages.Kind.PING, {"session": _session(), "t0_ns": now_usec * 1000})
 
 
 func _enter(new_state: State, message: String) -> void:
@@ -222,7 +157,6 @@ func _lose_session(reason: String) -> void:
 	if welcome.is_empty():
 		return
 	welcome = {}
-	_retry_usec = FIRST_RETRY_USEC
 	events.append(["session_lost", reason])
 	_enter(State.CONNECTING, "")
 
@@ -232,7 +166,8 @@ func _lose_session(reason: String) -> void:
 
 func _say_hello(now_usec: int) -> void:
 	_hello_usec = now_usec
-	_send(Messages.Kind.HELLO, {"token": _address.token}.merged(_hello))
+	_asked = _hello.duplicate()
+	_send(Messages.Kind.HELLO, {"token": _dialer.address.token}.merged(_hello))
 
 
 func _receive(bytes: PackedByteArray, now_usec: int) -> void:
@@ -276,10 +211,20 @@ func _open_session(message: Dictionary) -> void:
 	_is_refused = false
 	_seq = 0
 	sessions += 1
-	_retry_usec = FIRST_RETRY_USEC
+	_dialer.note_session()
 	hops.clear()
 	events.append(["welcome", message])
 	_enter(State.RUNNING, "")
+	_send_late_wishes()
+
+
+func _send_late_wishes() -> void:
+	var late := {}
+	for key: String in _hello:
+		if _hello[key] != _asked.get(key, _hello[key]):
+			late[key] = _hello[key]
+	if not late.is_empty():
+		send_control(late)
 
 
 func _read_pong(message: Dictionary, now_usec: int) -> void:
@@ -312,6 +257,6 @@ func _hear_error(error: Dictionary, now_usec: int) -> void:
 
 func _refuse(code: String, words: String) -> void:
 	_is_refused = true
-	_can_ask_again = code == "server_busy" or code == "bad_token" and _token.is_empty()
-	var hint := " (%s)" % _address.problem if code == "bad_token" and _address.problem else ""
+	_can_ask_again = code == "server_busy" or code == "bad_token" and not _has_own_token
+	var hint := " (%s)" % _dialer.address.problem if code == "bad_token" and _dialer.address.problem else ""
 	_enter(State.REFUSED, "the runtime refuses: %s%s" % [words, hint])

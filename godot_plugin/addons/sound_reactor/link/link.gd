@@ -20,7 +20,7 @@ signal status_received(status: Dictionary)
 signal error_received(code: String, expected: String, got: String, fix: String)
 
 const LinkThread := preload("link_thread.gd")
-const MainThreadCost := preload("main_thread_cost.gd")
+const Measurements := preload("measurements.gd")
 const Messages := preload("../wire/messages.gd")
 const PlayoutLine := preload("../audio/playout_line.gd")
 const RuntimeAddress := preload("runtime_address.gd")
@@ -121,9 +121,7 @@ var welcome := {}
 var _worker: LinkThread
 var _lines: Array[PlayoutLine] = []
 var _runtime := RuntimeKeeper.new()
-var _cost := MainThreadCost.new()
-var _status := {}
-var _frames_captured := 0
+var _measurements := Measurements.new()
 var _flags_of_next_frame := 0
 var _is_paused := false
 var _is_restart_due := false
@@ -155,7 +153,7 @@ func _notification(what: int) -> void:
 
 
 func _process(_delta: float) -> void:
-	_cost.end_frame()
+	_measurements.main_thread.end_frame()
 	var began_usec := Time.get_ticks_usec()
 	if _is_restart_due:
 		_reopen()
@@ -164,7 +162,7 @@ func _process(_delta: float) -> void:
 		for event in _worker.take_events():
 			_handle(event)
 		_watch_runtime()
-	_cost.add_since(began_usec)
+	_measurements.main_thread.add_since(began_usec)
 
 
 func _get_configuration_warnings() -> PackedStringArray:
@@ -247,7 +245,7 @@ func takes_frames() -> bool:
 func send_picture(picture: Image, capture_usec: int) -> void:
 	if _worker == null or picture == null or picture.is_empty():
 		return
-	_frames_captured += 1
+	_measurements.frames_captured += 1
 	_worker.offer_picture(picture, capture_usec * 1000, _flags_of_next_frame)
 	_flags_of_next_frame = 0
 
@@ -268,30 +266,12 @@ func remove_line(line: PlayoutLine) -> void:
 
 ## Count time that a node of the plugin has taken from the main thread since [param began_usec].
 func add_main_thread_cost(began_usec: int) -> void:
-	_cost.add_since(began_usec)
+	_measurements.main_thread.add_since(began_usec)
 
 
 ## Return what was measured so far.
 func get_statistics() -> SoundReactorStatistics:
-	var result := SoundReactorStatistics.new()
-	var numbers := _worker.numbers() if _worker != null else {}
-	for key: String in ["sessions", "frames_sent", "frames_skipped", "frames_rejected", "hops_received", "round_trip_ms", "clock_offset_ms"]:
-		if key in numbers:
-			result.set(key, numbers[key])
-	result.frames_captured = _frames_captured
-	result.runtime_status = _status
-	for line in _lines:
-		result.hops_missing = maxi(result.hops_missing, line.missing_hops)
-		result.underruns += line.underruns
-		result.level_ms = maxf(result.level_ms, line.level_ms())
-		result.skipped_ms = maxf(result.skipped_ms, line.skipped_frames / 48.0)
-	var arrivals: PackedFloat32Array = numbers.get("arrival_ms", PackedFloat32Array())
-	result.frame_to_arrival_ms = SoundReactorStatistics.quantile(arrivals, 0.5)
-	if result.level_ms > 0.0:
-		result.frame_to_sample_ms = result.frame_to_arrival_ms + result.level_ms + AudioServer.get_output_latency() * 1000.0
-	result.main_thread_ms_p50 = _cost.quantile_ms(0.5)
-	result.main_thread_ms_p99 = _cost.quantile_ms(0.99)
-	return result
+	return _measurements.gather(_worker.numbers() if _worker != null else {}, _lines)
 
 
 func _handle(event: Array) -> void:
@@ -308,8 +288,8 @@ func _handle(event: Array) -> void:
 			welcome = {}
 			session_lost.emit(event[1])
 		"status":
-			_status = event[1]
-			status_received.emit(_status)
+			_measurements.runtime_status = event[1]
+			status_received.emit(_measurements.runtime_status)
 		"error":
 			error_received.emit(event[1], event[2], event[3], event[4])
 

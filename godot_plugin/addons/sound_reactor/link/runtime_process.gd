@@ -37,7 +37,8 @@ func start(wanted: String, arguments: PackedStringArray) -> bool:
 		var name := wanted if wanted else COMMAND
 		problem = "cannot start the runtime: there is no '%s'; install it, or set its path" % name
 		return false
-	var words := PackedStringArray(["serve"])
+	# A game that crashes or is killed ends nothing: the runtime itself must notice.
+	var words := PackedStringArray(["serve", "--exit-with-pid", str(OS.get_process_id())])
 	words.append_array(arguments)
 	pid = OS.create_process(path, words)
 	_started_ms = Time.get_ticks_msec()
