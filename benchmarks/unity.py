@@ -2,9 +2,10 @@
 
     python benchmarks/unity.py --seconds 60 --bundle default --readme unity_plugin/README.md --check
 
-``--check`` ends with code 1 if a goal is missed: 29.5 frames/s, a round trip whose 95th percentile lies
-within two hops of the runtime's own hop time, and a worst dispose under 100 ms. The round trip goes from a
-frame's capture to the arrival of the first hop that heard it: the wait for that hop (up to 33 ms) is in it.
+``--check`` ends with code 1 if a goal is missed: 29.5 frames/s for 60 s, all of which arrive, a round trip
+whose 95th percentile lies within two hops of the runtime's own hop time, and a worst dispose under 100 ms. The
+round trip goes from a frame's capture to the arrival of the first hop that heard it: the wait for that hop (up
+to 33 ms) is in it. A frame that a newer one replaced before it left does not count as sent.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from tests.unity.building import (  # noqa: E402
 )
 
 HOP_MS = 1000 / 30
+MIN_SECONDS = 60.0
 MIN_FRAMES_PER_SECOND = 29.5
 MAX_DISPOSE_MS = 100.0
 DISPOSE_CYCLES = 50
@@ -81,21 +83,16 @@ def wait_for(connection: Path, runtime: subprocess.Popen[bytes]) -> None:
 
 
 def missed(figures: dict[str, float]) -> list[str]:
-    """Return the goals that the figures miss."""
+    """Return the goals that the figures miss; what was not measured (NaN) is missed."""
+    seconds, rate, lost = figures["seconds"], figures["frames_per_second"], figures["frames_lost"]
+    trip_ms, dispose_ms = figures["round_trip_ms_p95"], figures["dispose_ms_worst"]
     limit_ms = figures["hop_ms_p50"] + 2 * HOP_MS
     goals = {
-        f"{figures['frames_per_second']:.2f} frames/s, at least {MIN_FRAMES_PER_SECOND} wanted": figures[
-            "frames_per_second"
-        ]
-        >= MIN_FRAMES_PER_SECOND,
-        f"round trip p95 {figures['round_trip_ms_p95']:.1f} ms, at most {limit_ms:.1f} wanted": figures[
-            "round_trip_ms_p95"
-        ]
-        <= limit_ms,
-        f"worst dispose {figures['dispose_ms_worst']:.1f} ms, under {MAX_DISPOSE_MS:.0f} wanted": figures[
-            "dispose_ms_worst"
-        ]
-        < MAX_DISPOSE_MS,
+        f"measured for {seconds:.0f} s, at least {MIN_SECONDS:.0f} wanted": seconds >= MIN_SECONDS,
+        f"{rate:.2f} frames/s, at least {MIN_FRAMES_PER_SECOND} wanted": rate >= MIN_FRAMES_PER_SECOND,
+        f"{lost:.0f} frames sent that did not arrive": lost <= 0,
+        f"round trip p95 {trip_ms:.1f} ms, at most {limit_ms:.1f} wanted": trip_ms <= limit_ms,
+        f"worst dispose {dispose_ms:.1f} ms, under {MAX_DISPOSE_MS:.0f} wanted": dispose_ms < MAX_DISPOSE_MS,
     }
     return [goal for goal, is_met in goals.items() if not is_met]
 
@@ -106,7 +103,10 @@ def table(figures: dict[str, float], bundle: str) -> str:
         ["git", "describe", "--always", "--dirty=+"], cwd=ROOT, capture_output=True, text=True
     )
     rows = [
-        ("frames/s sent (goal ≥ 29.5)", f"{figures['frames_per_second']:.2f}"),
+        (
+            "frames/s sent (goal ≥ 29.5), lost on the way",
+            f"{figures['frames_per_second']:.2f}, {figures['frames_lost']:.0f}",
+        ),
         ("hops/s heard, missing", f"{figures['hops_per_second']:.2f}, {figures['hops_missing']:.0f}"),
         (
             "frame captured → its sound has arrived, p50 / p95 / p99",

@@ -25,6 +25,8 @@ namespace SoundReactor.Tests.Bench
             private long _firstBytes;
             public long ReaderBytes;
             public int Hops;
+            /// <summary>Whether round trips count: not while the session warms up.</summary>
+            public volatile bool IsMeasuring;
 
             public Ear(SoundPlayer player)
             {
@@ -42,7 +44,7 @@ namespace SoundReactor.Tests.Bench
                 if (header.Seq != _seq)
                 {
                     _seq = header.Seq;
-                    _roundTripMs.Add(MonotonicClock.MsSince(header.CaptureNs));
+                    Note(MonotonicClock.MsSince(header.CaptureNs));
                 }
                 Hops++;
                 long bytes = GC.GetAllocatedBytesForCurrentThread();
@@ -55,11 +57,20 @@ namespace SoundReactor.Tests.Bench
                 _player.SetSessionOpen(false);
             }
 
+            private void Note(double roundTripMs)
+            {
+                if (IsMeasuring)
+                {
+                    _roundTripMs.Add(roundTripMs);
+                }
+            }
+
+            /// <summary>NaN if nothing came back: that is no round trip of 0 ms.</summary>
             public double Percentile(double part)
             {
                 List<double> sorted = new List<double>(_roundTripMs);
                 sorted.Sort();
-                return sorted.Count == 0 ? 0 : sorted[(int)Math.Min(sorted.Count - 1, part * sorted.Count)];
+                return sorted.Count == 0 ? double.NaN : sorted[(int)Math.Min(sorted.Count - 1, part * sorted.Count)];
             }
         }
 
@@ -81,6 +92,7 @@ namespace SoundReactor.Tests.Bench
                 float[] block = new float[2 * 800];
                 SoundReactor.Capture.CapturePacer pacer = new SoundReactor.Capture.CapturePacer(30);
                 Play(client, player, pacer, block, 2);
+                ear.IsMeasuring = true;
                 ClientStatistics before = client.Statistics;
                 TimeSpan cpu = Process.GetCurrentProcess().TotalProcessorTime;
                 long ours = GC.GetAllocatedBytesForCurrentThread();
@@ -89,13 +101,15 @@ namespace SoundReactor.Tests.Bench
                 double elapsed = watch.Elapsed.TotalSeconds;
                 ours = GC.GetAllocatedBytesForCurrentThread() - ours;
                 cpu = Process.GetCurrentProcess().TotalProcessorTime - cpu;
+                ear.IsMeasuring = false;
                 ClientStatistics after = client.Statistics;
-                long frames = after.FramesCommitted - before.FramesCommitted;
+                long frames = Left(after) - Left(before);
                 Print("seconds", elapsed);
                 Print("frames_per_second", frames / elapsed);
                 Print("hops_per_second", (after.Hops - before.Hops) / elapsed);
                 Print("hops_missing", after.HopsMissing - before.HopsMissing);
                 Print("frames_replaced", after.FramesReplaced - before.FramesReplaced);
+                Print("frames_lost", Lost(client));
                 Print("round_trip_ms_p50", ear.Percentile(0.50));
                 Print("round_trip_ms_p95", ear.Percentile(0.95));
                 Print("round_trip_ms_p99", ear.Percentile(0.99));
@@ -109,6 +123,19 @@ namespace SoundReactor.Tests.Bench
             Print("dispose_ms_worst", WorstDispose(options, int.Parse(arguments[2])));
             Console.WriteLine("\"client\": \"mono\"}");
             return 0;
+        }
+
+        /// <summary>Frames that left: those that a newer one replaced did not.</summary>
+        private static long Left(ClientStatistics counted)
+        {
+            return counted.FramesCommitted - counted.FramesReplaced;
+        }
+
+        /// <summary>Frames that left and that the runtime has not counted a second later: two statuses, by then.</summary>
+        private static long Lost(RuntimeClient client)
+        {
+            Thread.Sleep(1200);
+            return Left(client.Statistics) - client.ReadStatus(delegate(RuntimeStatus s) { return s.FramesReceived; });
         }
 
         private static ClientOptions Options(string connectionFile)
