@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sr_runtime.evaluate.generate import Progress as OnHop
     from sr_runtime.evaluate.generate import Sampling
     from sr_runtime.evaluate.report import Report
+    from sr_runtime.evaluate.retrieval import Retrieval
 
 _DEFAULT_CLIPS = 16
 _CONSOLE = Console(stderr=True)
@@ -41,6 +42,16 @@ def evaluate(
         int | None,
         typer.Option(min=2, help="Validation clips, half of them sparse. [default: 16, or all of --data]"),
     ] = None,
+    training: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Clip stores with training clips, for the baseline retrieval. [default: --data]",
+            show_default=False,
+        ),
+    ] = None,
+    retrieval_minutes: Annotated[
+        float, typer.Option(min=0.0, help="Training play that retrieval looks through; 0 leaves it out.")
+    ] = 10.0,
     seeds: Annotated[int, typer.Option(min=1, help="Takes of the model per clip.")] = 1,
     against: Annotated[
         str | None,
@@ -87,7 +98,9 @@ def evaluate(
     if sweep:
         _sweep(engine, chosen, sampling, [*sweep, *(axes or [])], out, json)
     else:
-        _evaluate(engine, chosen, sampling, seeds, out, json, readme, reference)
+        stores = training or ([data] if data else [])
+        retrieval = _retrieval(engine, stores, retrieval_minutes) if retrieval_minutes else None
+        _evaluate(engine, chosen, sampling, seeds, out, json, readme, reference, retrieval)
 
 
 def _reference(engine: Engine, bundle: str | None) -> Engine | None:
@@ -101,6 +114,18 @@ def _reference(engine: Engine, bundle: str | None) -> Engine | None:
     check_same_networks(engine.bundle, reference.bundle)
     reference.warm_up()
     return reference
+
+
+def _retrieval(engine: Engine, stores: list[Path], minutes: float) -> Retrieval | None:
+    """Return the baseline retrieval, or None where the stores have no training clips."""
+    from sr_runtime.evaluate.retrieval import Retrieval, choose_segments, training_clips
+
+    segments = choose_segments(training_clips(stores), minutes)
+    if not segments:
+        _CONSOLE.print("no training clips: the baseline retrieval is left out (name some: --training STORE)")
+        return None
+    with _bar("looking at training pictures", sum(segment.hops for segment in segments)) as advance:
+        return Retrieval(engine, segments, advance)
 
 
 def _clips(data: Path | None, count: int | None, report_on: int = 0) -> list[EvaluationClip]:
@@ -152,17 +177,19 @@ def _evaluate(
     json: Path | None,
     readme: Path | None,
     reference: Engine | None,
+    retrieval: Retrieval | None,
 ) -> None:
     from sr_runtime.evaluate.evaluation import evaluate as run
-    from sr_runtime.evaluate.evaluation import make_report
-    from sr_runtime.evaluate.report import markdown, write_json
+    from sr_runtime.evaluate.judge import make_report
+    from sr_runtime.evaluate.report import write_json
+    from sr_runtime.evaluate.tables import markdown
     from sr_runtime.evaluate.yamnet import Yamnet
     from sr_runtime.marked import fill
 
     yamnet = Yamnet(engine.threads)
     hops = seeds * sum(clip.clip.hops for clip in clips) * (2 if reference else 1)
     with _bar(f"sounding {len(clips)} clips", hops) as advance:
-        result = run(engine, clips, yamnet, sampling, seeds, advance, reference)
+        result = run(engine, clips, yamnet, sampling, seeds, advance, reference, retrieval)
     with _CONSOLE.status("computing the figures"):
         report = make_report(result, engine, sampling, seeds, reference)
     _write_out(report, result, out)
@@ -177,7 +204,8 @@ def _evaluate(
 def _write_out(report: Report, result: Evaluation, out: Path) -> None:
     from sr_runtime.evaluate import plots
     from sr_runtime.evaluate.examples import write_examples
-    from sr_runtime.evaluate.report import markdown, write_json
+    from sr_runtime.evaluate.report import write_json
+    from sr_runtime.evaluate.tables import markdown
 
     out.mkdir(parents=True, exist_ok=True)
     write_json(report, out / "report.json")

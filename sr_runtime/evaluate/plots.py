@@ -15,19 +15,20 @@ import numpy.typing as npt
 from sr_runtime.errors import MissingDependency
 from sr_runtime.evaluate.report import Distances, Report, Spread, Systems
 from sr_runtime.evaluate.scores import Take
+from sr_runtime.evaluate.systems import SYSTEMS
 from sr_runtime.types import SAMPLE_RATE, Audio
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_SYSTEMS: Final = ("model", "vae", "silence", "noise", "other_clip")
 _COLOURS: Final = {
     "model": "tab:blue",
     "vae": "tab:green",
     "silence": "0.75",
     "noise": "0.6",
     "other_clip": "0.45",
+    "retrieval": "tab:orange",
     "chance": "0.75",
     "ceiling": "tab:green",
 }
@@ -96,8 +97,10 @@ def _figure(width: float, height: float) -> Figure:
 
 
 def _onset_bars(axes: Axes, report: Report) -> None:
-    names = ("model", "chance", "ceiling", "vae")
-    values = {name: value for name in names if (value := getattr(report.onset_f1, name)) is not None}
+    onsets = report.onset_f1
+    values = {"model": onsets.model, "chance": onsets.chance}
+    values |= {name: report.sync[name].onset_f1 for name in SYSTEMS[1:] if name in report.sync}
+    values["ceiling"] = onsets.ceiling
     _bars(axes, values, f"onset F1 at 50 ms ↑ ({report.n_sync_clips} sparse clips)")
     _error_bar(axes, report.onset_f1.model, report.spread_of("onset_f1"))
 
@@ -110,7 +113,7 @@ def _error_bar(axes: Axes, value: float, spread: Spread | None) -> None:
 def _system_bars(
     axes: Axes, systems: Systems, title: str, spread: Spread | None = None, line: float | None = None
 ) -> None:
-    values = {name: getattr(systems, name) for name in _SYSTEMS if getattr(systems, name) is not None}
+    values = {name: getattr(systems, name) for name in SYSTEMS if getattr(systems, name) is not None}
     _bars(axes, values, title)
     _error_bar(axes, systems.model, spread)
     if line is not None:

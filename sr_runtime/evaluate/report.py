@@ -1,4 +1,7 @@
-"""The figures of an evaluation, and how they are written down: JSON with pinned keys, Markdown for people."""
+"""The figures of an evaluation and the keys of their JSON, which are only ever added to.
+
+Computed by ``judge.py``, written down for people by ``tables.py``.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,8 @@ from pathlib import Path
 
 import msgspec
 
-from sr_runtime.evaluate.classes import ClassRecall, class_table
-from sr_runtime.evaluate.tolerance import Tolerance, tolerance_table
+from sr_runtime.evaluate.classes import ClassRecall
+from sr_runtime.evaluate.tolerance import Tolerance
 
 
 class OnsetScores(msgspec.Struct, frozen=True):
@@ -44,14 +47,36 @@ class Offsets(msgspec.Struct, frozen=True):
     clips: int
 
 
+class SyncScores(msgspec.Struct, frozen=True, kw_only=True):
+    """Sync of one system on the sparse clips.
+
+    Attributes:
+        onset_f1: At 50 ms, 0..1.
+        chance: Of the same onsets at wrong times.
+        precision: Share of its onsets that are true ones; None where it has no onset.
+        recall: Share of the true onsets that it has.
+        offset_ms: By how much it is late.
+    """
+
+    onset_f1: float
+    chance: float
+    precision: float | None
+    recall: float
+    offset_ms: Offsets
+
+
 class Systems(msgspec.Struct, frozen=True):
-    """One metric of the model and of its baselines; ``vae`` is None where the bundle has no encoder."""
+    """One metric of the model and of its baselines.
+
+    ``vae`` is None where the bundle has no encoder, ``retrieval`` where there are no training clips.
+    """
 
     model: float
     vae: float | None
     silence: float
     noise: float
     other_clip: float
+    retrieval: float | None = None
 
 
 class Span(msgspec.Struct, frozen=True):
@@ -61,7 +86,7 @@ class Span(msgspec.Struct, frozen=True):
     high: float
 
 
-class Distances(Systems, frozen=True):
+class Distances(Systems, frozen=True, kw_only=True):
     """A distribution distance, with what it takes to read it.
 
     Attributes:
@@ -124,7 +149,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
     ``kl_yamnet_sparse`` and ``kl_yamnet_dense`` split ``kl_yamnet`` by kind of clip; None without dense ones.
     ``seed_spread`` is None for a single seed, ``against`` without a reference, ``class_recall`` without
-    stems.
+    stems. ``sync`` has every system that there is, and ``real``; ``retrieval_hops`` is how many training
+    pictures retrieval chose from, 0 without it.
     """
 
     n_clips: int
@@ -132,6 +158,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     onset_f1: OnsetScores
     offset_ms: Offsets
+    sync: dict[str, SyncScores]
     kl_yamnet: Systems
     kl_yamnet_sparse: Systems
     kl_yamnet_dense: Systems | None
@@ -144,6 +171,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     class_recall: dict[str, ClassRecall] | None
     hop_ms: HopTimes
     hops: int
+    retrieval_hops: int
     network: str
     settings: Settings
     model: str
@@ -162,79 +190,3 @@ def write_json(report: msgspec.Struct, path: Path) -> None:
     """Write a report (or a sweep) as indented JSON."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
-
-
-def markdown(report: Report) -> str:
-    """Return the report as a Markdown page."""
-    against = [*tolerance_table(report.against), ""] if report.against else []
-    classes = [*class_table(report.class_recall), ""] if report.class_recall else []
-    tables = [*_sync_table(report), "", *classes, *_system_table(report), "", *against]
-    return "\n".join([*_head(report), "", *tables])
-
-
-def _head(report: Report) -> list[str]:
-    settings = report.settings
-    return [
-        f"# Evaluation of `{report.model}`",
-        "",
-        f"Bundle sha256 `{report.bundle_sha256[:16]}`, commit `{report.commit}`, device {report.device} with "
-        f"{report.threads} thread(s), {report.hop_ms.p50:.1f} ms per hop (p50, unpaced).",
-        f"{report.n_clips} validation clips ({report.n_sync_clips} sparse with click ground truth), "
-        f"{report.seconds:.0f} s, {settings.seeds} seed(s); guidance {settings.guidance:g}, "
-        f"NFE {settings.nfe}, sampler {settings.sampler}.",
-    ]
-
-
-def _sync_table(report: Report) -> list[str]:
-    onsets, offsets = report.onset_f1, report.offset_ms
-    return [
-        "| sync on sparse clips | model | chance | ceiling (real sound) | VAE |",
-        "| --- | --- | --- | --- | --- |",
-        f"| onset F1 at 50 ms ↑ | {_cell(onsets.model, report.spread_of('onset_f1'))} | "
-        f"{onsets.chance:.3f} | {onsets.ceiling:.3f} | {_cell(onsets.vae)} |",
-        "",
-        f"The model has come {onsets.way_to_ceiling:.0%} of the way from chance to ceiling. "
-        f"Offset in ms (positive = late): median {_ms(offsets.median)}, p10 {_ms(offsets.p10)}, "
-        f"p90 {_ms(offsets.p90)} over {offsets.clips} takes with at least 3 onsets on both sides.",
-    ]
-
-
-def _system_table(report: Report) -> list[str]:
-    network, kad, fad, spread = report.network, report.kad_yamnet, report.fad_yamnet, report.seed_spread
-    return [
-        "| against the real sound | model | VAE | silence | noise | other clip | real halves |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
-        _row(f"KL-{network} ↓ (nats)", report.kl_yamnet, report.spread_of("kl_yamnet")),
-        _row("· sparse clips", report.kl_yamnet_sparse),
-        *([_row("· dense clips", report.kl_yamnet_dense)] if report.kl_yamnet_dense else []),
-        _row(f"KAD-{network} ↓ (n = {kad.n})", kad, report.spread_of("kad_yamnet"), kad.real_floor),
-        _row(f"FAD-{network} ↓ (n = {fad.n})", fad, report.spread_of("fad_yamnet"), fad.real_floor),
-        _row("loudness correlation ↑", report.loudness_corr, report.spread_of("loudness_corr")),
-        _row(
-            "left/right agreement ↑ (chance 0.5)", report.side_agreement, report.spread_of("side_agreement")
-        ),
-        "",
-        *([f"± is the standard deviation over {spread.seeds} seeds, same clips.", ""] if spread else []),
-        f"95 % over clips: KAD-{network} {_span(kad.interval)}, FAD-{network} {_span(fad.interval)}. "
-        "“Other clip” is real sound, so its KAD and FAD are near 0 by construction.",
-    ]
-
-
-def _row(title: str, systems: Systems, spread: Spread | None = None, floor: float | None = None) -> str:
-    others = [systems.vae, systems.silence, systems.noise, systems.other_clip, floor]
-    cells = [_cell(systems.model, spread), *(_cell(other) for other in others)]
-    return f"| {title} | {' | '.join(cells)} |"
-
-
-def _cell(value: float | None, spread: Spread | None = None) -> str:
-    if value is None:
-        return "–"
-    return f"{value:.3f}" if spread is None else f"{value:.3f} ± {spread.std:.3f}"
-
-
-def _span(span: Span) -> str:
-    return f"[{span.low:.3f}, {span.high:.3f}]"
-
-
-def _ms(value: float | None) -> str:
-    return "–" if value is None else f"{value:+.0f}"

@@ -30,7 +30,7 @@ class Take:
     Attributes:
         clip: The clip.
         origin: Index of the clip that the sound stems from (another one for the baseline ``other_clip``).
-        onsets_s: float64 (n,), seconds; empty where nobody asked for them.
+        onsets_s: float64 (n,), seconds; empty where nothing is known of the true ones.
         loudness_corr: Pearson's r against the true sound.
         side_votes: float64 (panned windows,), see :func:`~sr_runtime.evaluate.paired.side_votes`.
         embeddings: float64 (patches, 1024).
@@ -46,13 +46,7 @@ class Take:
     posteriors: FloatArray
 
 
-def listen(
-    audio: Audio,
-    clip: EvaluationClip,
-    yamnet: Yamnet,
-    origin: int | None = None,
-    with_onsets: bool = True,
-) -> Take:
+def listen(audio: Audio, clip: EvaluationClip, yamnet: Yamnet, origin: int | None = None) -> Take:
     """Hear a sound made for (or belonging to) a clip.
 
     Args:
@@ -60,18 +54,17 @@ def listen(
         clip: The clip.
         yamnet: The classifier.
         origin: Index of the clip that the sound stems from; the clip itself by default.
-        with_onsets: Whether to look for onsets, which takes longest and matters only on clips that judge sync
-            or have stems.
 
     Returns:
         What the metrics need.
     """
     hearing = yamnet.hear(audio)
-    has_stems = bool(clip.clip.meta.stems)
+    # Looking for onsets takes longest, and matters only where true ones are known.
+    has_truth = clip.judges_sync or bool(clip.clip.meta.stems)
     return Take(
         clip=clip,
         origin=clip.index if origin is None else origin,
-        onsets_s=detect_onsets(audio) if with_onsets and (clip.judges_sync or has_stems) else np.zeros(0),
+        onsets_s=detect_onsets(audio) if has_truth else np.zeros(0),
         loudness_corr=loudness_correlation(audio, clip.true_audio),
         side_votes=side_votes(audio, clip.true_audio),
         embeddings=hearing.embeddings,

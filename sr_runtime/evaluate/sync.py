@@ -55,6 +55,11 @@ class OnsetCounts:
         return 2 * self.matched / total if total else 1.0
 
     @property
+    def precision(self) -> float:
+        """Share of the generated onsets that were matched, 0..1; 1 where there was none."""
+        return self.matched / self.estimated if self.estimated else 1.0
+
+    @property
     def recall(self) -> float:
         """Share of the true onsets that were matched, 0..1; 1 where there was nothing to find."""
         return self.matched / self.reference if self.reference else 1.0

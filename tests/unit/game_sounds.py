@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from sr_runtime.data.splits import Split
 from sr_runtime.data.store import Clip, ClipMeta, ClipStore
 from sr_runtime.types import HOP_HZ, HOP_SAMPLES, SAMPLE_RATE, Audio
 
@@ -38,8 +39,9 @@ def write_clip(
     flashes: Sequence[int],
     hops: int = 90,
     stems: Mapping[str, Sequence[int]] | None = None,
+    split: Split = "validation",
 ) -> Clip:
-    """Write a validation clip: white for 3 hops at each flash, which bursts in the same hop.
+    """Write a clip: white for 3 hops at each flash, which bursts in the same hop.
 
     Args:
         root: The store.
@@ -48,10 +50,9 @@ def write_clip(
         flashes: Hops.
         hops: Length.
         stems: Class → the hops of its bursts.
+        split: What it may be used for.
     """
-    meta = ClipMeta(
-        clip_id=name, split="validation", source="video", kind=kind, width=32, height=32, seed=len(name)
-    )
+    meta = ClipMeta(clip_id=name, split=split, source="video", kind=kind, width=32, height=32, seed=len(name))
     times_s = np.array([flash / HOP_HZ for flash in flashes])
     sound = bursts(times_s, hops * HOP_SAMPLES / SAMPLE_RATE, seed=len(name))
     # Panned to the left, so that sides can be judged.

@@ -22,7 +22,7 @@ from tests.conftest import missing
 from tests.unit.game_sounds import write_clip
 
 FLASHES = [10, 40, 75, 100]
-SYSTEMS = {"model", "vae", "silence", "noise", "other_clip"}
+SYSTEMS = {"model", "vae", "silence", "noise", "other_clip", "retrieval"}
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +30,7 @@ def store(tmp_path_factory) -> Path:
     root = tmp_path_factory.mktemp("store")
     write_clip(root, "sparse-one", "sparse", FLASHES, hops=120)
     write_clip(root, "dense-one", "dense", [5, 20, 33, 50, 71], hops=90)
+    write_clip(root, "train-one", "sparse", [8, 50, 90], hops=130, split="train")
     return root
 
 
@@ -60,6 +61,7 @@ def test_json_has_the_promised_keys(evaluated):
     report = json.loads((evaluated / "mine.json").read_text())
     assert set(report) == {
         *("n_clips", "n_sync_clips", "seconds", "onset_f1", "offset_ms", "kl_yamnet", "kad_yamnet"),
+        *("sync", "retrieval_hops"),
         *(
             "kl_yamnet_sparse",
             "kl_yamnet_dense",
@@ -79,6 +81,9 @@ def test_json_has_the_promised_keys(evaluated):
     assert set(report["onset_f1"]) == {"model", "chance", "ceiling", "vae"}
     assert set(report["offset_ms"]) == {"median", "p10", "p90", "clips"}
     assert set(report["hop_ms"]) == {"p50", "p99", "worst"}
+    assert set(report["sync"]) == {"model", "silence", "noise", "other_clip", "retrieval", "real"}
+    for scores in report["sync"].values():
+        assert set(scores) == {"onset_f1", "chance", "precision", "recall", "offset_ms"}
     for metric in ("kl_yamnet", "kl_yamnet_sparse", "kl_yamnet_dense", "loudness_corr", "side_agreement"):
         assert set(report[metric]) == SYSTEMS
     for metric in ("kad_yamnet", "fad_yamnet"):
@@ -95,6 +100,30 @@ def test_figures_are_plausible(evaluated):
     assert report["side_agreement"]["silence"] == 0.5
     assert (report["model"], report["network"]) == ("probe", "YAMNet")
     assert len(report["bundle_sha256"]) == 64
+
+
+def test_baselines_are_judged_for_sync_too(evaluated):
+    report = json.loads((evaluated / "mine.json").read_text())
+    sync = report["sync"]
+    assert sync["real"]["onset_f1"] == report["onset_f1"]["ceiling"] == 1.0
+    assert sync["model"]["onset_f1"] == report["onset_f1"]["model"]
+    assert sync["model"]["offset_ms"] == report["offset_ms"]
+    assert (sync["silence"]["onset_f1"], sync["silence"]["precision"]) == (0.0, None)
+    assert sync["retrieval"]["onset_f1"] == 1.0, "the training clip's flashes sound like these"
+    assert report["retrieval_hops"] == 130
+    page = (evaluated / "report.md").read_text()
+    assert "| retrieval | 1.000 |" in page
+    assert "| real sound (ceiling) | 1.000 |" in page
+
+
+def test_store_without_training_clips_has_no_retrieval(tmp_path: Path):
+    write_clip(tmp_path / "store", "sparse-one", "sparse", FLASHES, hops=120)
+    write_clip(tmp_path / "store", "sparse-two", "sparse", FLASHES, hops=120)
+    path = tmp_path / "report.json"
+    run_evaluate("--data", str(tmp_path / "store"), "--out", str(tmp_path), "--json", str(path))
+    report = json.loads(path.read_text())
+    assert report["kl_yamnet"]["retrieval"] is None
+    assert (report["retrieval_hops"], "retrieval" in report["sync"]) == (0, False)
 
 
 def test_figures_have_error_bars_over_seeds(evaluated):

@@ -1,0 +1,238 @@
+"""Play for each picture the sound of the training picture that is most like it: the strongest cheap rival.
+
+Real sound, cut in hop by hop and cross-faded, with no generator at all: what a model must beat to be worth
+its networks. Causal as the model is: hop k hears pictures up to k only. Made once per evaluation, from a
+sample of the training clips. Thread: the caller's, which is the inference thread here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from sr_runtime.data.store import Clip, ClipStore
+from sr_runtime.engine.session import Engine
+from sr_runtime.errors import DataError
+from sr_runtime.evaluate.generate import Progress, ignore_progress
+from sr_runtime.picture import stretch
+from sr_runtime.types import HOP_HZ, HOP_SAMPLES, Audio, Frame
+
+DEFAULT_MINUTES: Final = 10.0
+"""Of training play to look through: 18,000 pictures, about two minutes on one core and 0.4 GB."""
+
+_SEGMENT_HOPS: Final = 120
+"""Pictures taken in a row, 4 s: many places of many clips, yet most sounds fit in whole."""
+
+_CELLS: Final = 4
+"""The grid is averaged to 4 × 4 cells: where on the screen something is, but not to the pixel."""
+
+_DIFFERENCES: Final = 3
+"""Newest differences between pictures that a description holds: a flash lasts two or three."""
+
+_STAY: Final = 1.15
+"""A sound goes on until another training picture is nearer by this factor: without it, every hop would begin
+another sound, and each beginning is an onset."""
+
+_FADE: Final = 240
+"""Samples of the cross-fade where the source changes: 5 ms, no click and still an attack."""
+
+Floats = npt.NDArray[np.float32]
+Indices = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Pictures ``start … start + hops − 1`` of a training clip."""
+
+    clip: Clip
+    start: int
+    hops: int
+
+
+def training_clips(stores: Iterable[Path]) -> list[Clip]:
+    """Return the training clips of some stores, those with stems only if there are no others.
+
+    Clips with stems are recorded more quietly than all others.
+    """
+    clips = [clip for store in stores for clip in ClipStore(store).clips("train")]
+    return [clip for clip in clips if not clip.meta.stems] or clips
+
+
+def choose_segments(clips: Sequence[Clip], minutes: float = DEFAULT_MINUTES) -> list[Segment]:
+    """Spread a budget of pictures evenly over training clips.
+
+    Args:
+        clips: Training clips.
+        minutes: Most play to take; everything if there is less.
+
+    Returns:
+        Segments of 4 s, at most one clip's length each, the same for the same clips and minutes.
+
+    Raises:
+        DataError: A clip is not a training clip.
+    """
+    for clip in clips:
+        if clip.split != "train":
+            raise DataError(
+                f"retrieval may only replay training clips: {clip.clip_id} is a {clip.split} clip"
+            )
+    places = [
+        Segment(clip, start, min(_SEGMENT_HOPS, clip.hops - start))
+        for clip in clips
+        for start in range(0, clip.hops, _SEGMENT_HOPS)
+        if clip.hops - start > 1
+    ]
+    wanted = min(len(places), max(1, round(minutes * 60 * HOP_HZ / _SEGMENT_HOPS)))
+    # One of each run of places, at random: a fixed step could take the beginning of every clip.
+    edges = np.arange(wanted + 1) * len(places) // max(1, wanted)
+    rng = np.random.default_rng(0)
+    return [places[int(rng.integers(low, high))] for low, high in pairwise(edges)]
+
+
+class Retrieval:
+    """Training pictures with their sound, ready to be looked up.
+
+    Example:
+        >>> segments = choose_segments(training_clips([Path("data/doom")]))  # doctest: +SKIP
+        >>> Retrieval(Engine(), segments).sound(clip).shape  # doctest: +SKIP
+        (1440000, 2)
+    """
+
+    def __init__(
+        self, engine: Engine, segments: Sequence[Segment], on_progress: Progress = ignore_progress
+    ) -> None:
+        """Look at the training pictures.
+
+        Args:
+            engine: Whose vision graph describes the pictures: the rival sees what the model sees.
+            segments: From :func:`choose_segments`, at least one.
+            on_progress: Called with 1 after every picture.
+
+        Raises:
+            DataError: There is no segment.
+        """
+        if not segments:
+            raise DataError("retrieval needs training clips, got none")
+        self._engine = engine
+        described: list[Floats] = []
+        sounds: list[npt.NDArray[np.int16]] = []
+        follows: list[npt.NDArray[np.bool_]] = []
+        for segment in segments:
+            span = range(segment.start, segment.start + segment.hops)
+            pictures = (segment.clip.frame(index) for index in span)
+            described.append(describe(see(engine, pictures, on_progress)))
+            sounds.append(segment.clip.audio().reshape(-1, HOP_SAMPLES, 2)[span.start : span.stop])
+            follows.append(np.arange(segment.hops) > 0)
+        raw = np.concatenate(described)
+        self._centre, self._scale = raw.mean(axis=0), _scale(raw)
+        self._known = (raw - self._centre) * self._scale
+        self._sounds = np.concatenate(sounds)
+        self._follows = np.concatenate(follows)
+
+    @property
+    def hops(self) -> int:
+        """Return the number of training pictures."""
+        return len(self._known)
+
+    def sound(self, clip: Clip) -> Audio:
+        """Return the sound for a clip's pictures, float32 (hops × 1600, 2), 48 kHz, −1..1."""
+        wanted = (describe(see(self._engine, clip.frames())) - self._centre) * self._scale
+        squares = (self._known**2).sum(axis=1) - 2 * wanted @ self._known.T
+        distances = np.sqrt(np.maximum(squares + (wanted**2).sum(axis=1)[:, None], 0.0))
+        return join(self._sounds, follow(distances, self._follows))
+
+
+def see(engine: Engine, frames: Iterable[Frame], on_progress: Progress = ignore_progress) -> Floats:
+    """Return the grids of pictures as the bundle sees them, float32 (pictures, channels, rows, columns)."""
+    graph, spec = engine.backend.graph("vision"), engine.bundle.image
+    previous = engine.bundle.initial_state()["prev_grid"]
+    grids = []
+    for frame in frames:
+        image = np.ascontiguousarray(stretch(frame, spec.width, spec.height))[None]
+        grids.append(graph.run({"image": image, "prev_grid": previous})["grid"][0])
+        on_progress(1)
+    return np.stack(grids)
+
+
+def describe(grids: Floats) -> Floats:
+    """Describe each picture of a row by what it shows and by what changed until then.
+
+    Args:
+        grids: float32 (pictures, channels, rows, columns), in order of time.
+
+    Returns:
+        float32 (pictures, 4 × channels × cells): the pooled grid, then the pooled difference that this
+        picture, the one before and the one before that made; zero where there was no picture before.
+    """
+    pooled = _pooled(grids)
+    change = np.diff(pooled, axis=0, prepend=pooled[:1])
+    rows = [pooled]
+    for age in range(_DIFFERENCES):
+        rows.append(np.concatenate([np.zeros_like(change[:age]), change[: len(change) - age]]))
+    return np.concatenate(rows, axis=1)
+
+
+def follow(distances: Floats, follows: npt.NDArray[np.bool_]) -> Indices:
+    """Choose a source for every hop, going on with the last one while it is about as near as the nearest.
+
+    Args:
+        distances: float32 (hops, training pictures).
+        follows: (training pictures,): whether each is the next of the one before it.
+
+    Returns:
+        int64 (hops,): indices of training pictures.
+    """
+    path = distances.argmin(axis=1)
+    for hop in range(1, len(path)):
+        following = path[hop - 1] + 1
+        if following < len(follows) and follows[following]:
+            nearest = distances[hop, path[hop]]
+            if distances[hop, following] <= _STAY * nearest:
+                path[hop] = following
+    return np.asarray(path, np.int64)
+
+
+def join(sounds: npt.NDArray[np.int16], path: Indices) -> Audio:
+    """Put the chosen hops one after the other, faded where the source changes.
+
+    The source that is left fades out by its own last 5 ms played backwards: what followed it in training may
+    be the attack of a sound that has no place here.
+
+    Args:
+        sounds: int16 (training pictures, 1600, 2).
+        path: int64 (hops,).
+
+    Returns:
+        float32 (hops × 1600, 2), −1..1.
+    """
+    hops = sounds[path].astype(np.float32) / 32768.0
+    angle = np.linspace(0.0, np.pi / 2, _FADE, dtype=np.float32)[:, None]
+    for hop in np.flatnonzero(np.diff(path) != 1) + 1:
+        leaving = hops[hop - 1, : -_FADE - 1 : -1]
+        hops[hop, :_FADE] = hops[hop, :_FADE] * np.sin(angle) + leaving * np.cos(angle)
+    return np.asarray(np.clip(hops.reshape(-1, 2), -1.0, 1.0), np.float32)
+
+
+def _pooled(grids: Floats) -> Floats:
+    """Return grids averaged to at most 4 × 4 cells, float32 (pictures, channels × cells)."""
+    for axis in (2, 3):
+        parts = np.array_split(grids, min(_CELLS, grids.shape[axis]), axis=axis)
+        grids = np.stack([part.mean(axis=axis) for part in parts], axis=axis)
+    return grids.reshape(len(grids), -1)
+
+
+def _scale(raw: Floats) -> Floats:
+    """Return factors that make every number vary alike, and what changed weigh as much as what is shown."""
+    spread = raw.std(axis=0)
+    # What never varies says nothing, and must not be divided by nothing.
+    factors = np.where(spread > 1e-6, 1 / np.maximum(spread, 1e-6), 0.0)
+    shown = raw.shape[1] // (1 + _DIFFERENCES)
+    factors[:shown] /= np.sqrt(shown)
+    factors[shown:] /= np.sqrt(raw.shape[1] - shown)
+    return np.asarray(factors, np.float32)
