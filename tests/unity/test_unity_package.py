@@ -227,6 +227,12 @@ def is_explained_elsewhere(lines: list[str], number: int) -> bool:
     return indent > 8 or "void Dispose()" in lines[number]
 
 
+def test_make_test_runs_every_file_of_these() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    for path in (ROOT / "tests/unity").glob("test_*.py"):
+        assert str(path.relative_to(ROOT)) in makefile, f"{path.name} is not in 'make test'"
+
+
 def test_nothing_of_the_package_names_a_registry_or_a_machine() -> None:
     forbidden = re.compile(r"pypi\.|npmjs|nuget\.org|/work/|openupm", re.I)
     for path in PACKAGE.rglob("*"):
