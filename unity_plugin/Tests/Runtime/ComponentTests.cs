@@ -66,6 +66,21 @@ namespace SoundReactor.Tests
         }
 
         [UnityTest]
+        public IEnumerator A_source_finds_a_link_that_comes_later()
+        {
+            _object = new GameObject("source");
+            SoundReactorSource source = _object.AddComponent<SoundReactorSource>();
+            yield return null;
+            Assert.That(source.Link == null);
+            SoundReactorLink link = _object.AddComponent<SoundReactorLink>();
+            for (float start = Time.realtimeSinceStartup; Time.realtimeSinceStartup - start < 2f;)
+            {
+                yield return null;
+            }
+            Assert.That(source.Link == link);
+        }
+
+        [UnityTest]
         public IEnumerator A_camera_without_a_session_captures_nothing_and_survives_being_destroyed()
         {
             _object = new GameObject("camera");
