@@ -45,6 +45,7 @@ from sr_runtime.evaluate.scores import (
     pooled_side_agreement,
 )
 from sr_runtime.evaluate.seeds import seed_spreads
+from sr_runtime.evaluate.silence import silences
 from sr_runtime.evaluate.sync import chance_f1, offset_spread, pooled_counts
 from sr_runtime.evaluate.systems import SYSTEMS
 from sr_runtime.evaluate.tolerance import Tolerance, tolerance
@@ -73,6 +74,7 @@ def make_report(
         fad_yamnet=_distances(result, fad, fad_interval),
         loudness_corr=_systems(result, mean_loudness_corr),
         side_agreement=_systems(result, pooled_side_agreement),
+        silence=silences(result.takes),
         seed_spread=seed_spreads(result.takes["model"], real, seeds),
         against=_against(result, engine, reference),
         class_recall=class_recalls(result.takes["model"], real),

@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from sr_runtime.evaluate.classes import ClassRecall
+from sr_runtime.evaluate.silence import Silence
 from sr_runtime.evaluate.tolerance import Tolerance
 
 
@@ -150,7 +151,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     ``kl_yamnet_sparse`` and ``kl_yamnet_dense`` split ``kl_yamnet`` by kind of clip; None without dense ones.
     ``seed_spread`` is None for a single seed, ``against`` without a reference, ``class_recall`` without
     stems. ``sync`` has every system that there is, and ``real``; ``retrieval_hops`` is how many training
-    pictures retrieval chose from, 0 without it.
+    pictures retrieval chose from, 0 without it. ``silence`` is by kind of clip, ``all`` first.
     """
 
     n_clips: int
@@ -166,6 +167,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     fad_yamnet: Distances
     loudness_corr: Systems
     side_agreement: Systems
+    silence: dict[str, Silence]
     seed_spread: SeedSpreads | None
     against: Tolerance | None
     class_recall: dict[str, ClassRecall] | None

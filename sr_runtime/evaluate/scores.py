@@ -14,7 +14,14 @@ import numpy as np
 from sr_runtime.evaluate.clips import EvaluationClip
 from sr_runtime.evaluate.distribution import EmbeddingSet
 from sr_runtime.evaluate.onsets import detect_onsets
-from sr_runtime.evaluate.paired import FloatArray, kl_posteriors, loudness_correlation, side_votes
+from sr_runtime.evaluate.paired import (
+    BoolArray,
+    FloatArray,
+    kl_posteriors,
+    loudness_correlation,
+    side_votes,
+    silent_windows,
+)
 from sr_runtime.evaluate.sync import OnsetPair
 from sr_runtime.evaluate.yamnet import Yamnet
 from sr_runtime.types import SAMPLE_RATE, Audio
@@ -35,6 +42,7 @@ class Take:
         side_votes: float64 (panned windows,), see :func:`~sr_runtime.evaluate.paired.side_votes`.
         embeddings: float64 (patches, 1024).
         posteriors: float64 (windows of 7.7 s, 521).
+        is_silent: bool (windows of 0.1 s,), see :func:`~sr_runtime.evaluate.paired.silent_windows`.
     """
 
     clip: EvaluationClip
@@ -44,6 +52,7 @@ class Take:
     side_votes: FloatArray
     embeddings: FloatArray
     posteriors: FloatArray
+    is_silent: BoolArray
 
 
 def listen(audio: Audio, clip: EvaluationClip, yamnet: Yamnet, origin: int | None = None) -> Take:
@@ -69,6 +78,7 @@ def listen(audio: Audio, clip: EvaluationClip, yamnet: Yamnet, origin: int | Non
         side_votes=side_votes(audio, clip.true_audio),
         embeddings=hearing.embeddings,
         posteriors=_window_means(hearing.posteriors),
+        is_silent=silent_windows(audio),
     )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from sr_runtime.evaluate.classes import class_table
 from sr_runtime.evaluate.report import Offsets, Report, Span, Spread, SyncScores, Systems
+from sr_runtime.evaluate.silence import silence_table
 from sr_runtime.evaluate.systems import LABELS, SYSTEMS
 from sr_runtime.evaluate.tolerance import tolerance_table
 
@@ -15,7 +16,8 @@ def markdown(report: Report) -> str:
     """Return the report as a Markdown page."""
     against = [*tolerance_table(report.against), ""] if report.against else []
     classes = [*class_table(report.class_recall), ""] if report.class_recall else []
-    tables = [*_sync_table(report), "", *classes, *_system_table(report), "", *against]
+    tables = [*_sync_table(report), "", *classes, *_system_table(report), ""]
+    tables += [*silence_table(report.silence), "", *against]
     return "\n".join([*_head(report), "", *tables])
 
 

@@ -21,7 +21,16 @@ DOORS = [60, 120, 180, 240, 300]
 def take(clip: EvaluationClip, *hops: int) -> Take:
     """Return a sound that begins at these hops."""
     nothing = np.zeros((1, 1))
-    return Take(clip, clip.index, np.array(sorted(hops)) / 30, 0.0, np.zeros(0), nothing, nothing)
+    return Take(
+        clip,
+        clip.index,
+        np.array(sorted(hops)) / 30,
+        0.0,
+        np.zeros(0),
+        nothing,
+        nothing,
+        np.zeros(0, np.bool_),
+    )
 
 
 @pytest.fixture(scope="module")

@@ -61,7 +61,7 @@ def test_json_has_the_promised_keys(evaluated):
     report = json.loads((evaluated / "mine.json").read_text())
     assert set(report) == {
         *("n_clips", "n_sync_clips", "seconds", "onset_f1", "offset_ms", "kl_yamnet", "kad_yamnet"),
-        *("sync", "retrieval_hops"),
+        *("sync", "retrieval_hops", "silence"),
         *(
             "kl_yamnet_sparse",
             "kl_yamnet_dense",
@@ -114,6 +114,26 @@ def test_baselines_are_judged_for_sync_too(evaluated):
     page = (evaluated / "report.md").read_text()
     assert "| retrieval | 1.000 |" in page
     assert "| real sound (ceiling) | 1.000 |" in page
+
+
+def test_silence_is_judged_by_kind_of_clip(evaluated):
+    report = json.loads((evaluated / "mine.json").read_text())
+    assert list(report["silence"]) == ["all", "sparse", "dense"]
+    found = report["silence"]["all"]
+    assert set(found) == {"windows", "silent_share", "systems"}
+    assert found["windows"] == 40 + 30  # 4 s and 3 s
+    assert 0 < found["silent_share"] < 1
+    assert found["systems"]["silence"]["recall"] == 1.0
+    assert found["systems"]["silence"]["precision"] == pytest.approx(found["silent_share"])
+    assert found["systems"]["noise"] == {
+        "precision": None,
+        "recall": 0.0,
+        "chance_precision": None,
+        "chance_recall": 0.0,
+    }
+    page = (evaluated / "report.md").read_text()
+    assert "| silence (100 ms below -60 dBFS) | model |" in page
+    assert "| precision, all clips ↑ |" in page
 
 
 def test_store_without_training_clips_has_no_retrieval(tmp_path: Path):

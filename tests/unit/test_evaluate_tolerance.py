@@ -48,6 +48,7 @@ def real(store: Path) -> list[Take]:
             side_votes=np.zeros(0),
             embeddings=np.zeros((1, 4)),
             posteriors=posteriors,
+            is_silent=np.zeros(0, np.bool_),
         )
         for clip in choose_clips(ClipStore(store))
     ]
