@@ -33,7 +33,7 @@ class Companion:
 
     def __init__(self, pid: int) -> None:
         try:
-            self._wait = _wait_on_windows(pid) if sys.platform == "win32" else _wait_on_unix(pid)
+            self._wait = _hold(pid)
         except ProcessLookupError:
             raise ConfigError(
                 f"--exit-with-pid: expected the id of a running process, got {pid}; "
@@ -50,47 +50,47 @@ class Companion:
         threading.Thread(target=watch, name="sr-companion", daemon=True).start()
 
 
-def _wait_on_unix(pid: int) -> Wait:
-    if hasattr(os, "pidfd_open"):
-        try:
-            held = os.pidfd_open(pid)
-        except ProcessLookupError:
-            raise
-        except OSError:
-            pass  # Linux before 5.3, or a sandbox that forbids the call
-        else:
-            ended = select.poll()
-            ended.register(held, select.POLLIN)
-            return ended.poll
-    if not _is_listed(pid):
-        raise ProcessLookupError(pid)
-    return lambda: _poll_until_unlisted(pid)
-
-
-def _poll_until_unlisted(pid: int) -> None:
-    while _is_listed(pid):
-        time.sleep(POLL_S)
-
-
-def _is_listed(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass  # another user's process
-    return True
-
-
-def _wait_on_windows(pid: int) -> Wait:
-    assert sys.platform == "win32"
+if sys.platform == "win32":
     import ctypes
 
-    synchronize, infinite = 0x00100000, 0xFFFFFFFF
-    kernel = ctypes.WinDLL("kernel32")
-    kernel.OpenProcess.restype = ctypes.c_void_p  # a handle is as wide as a pointer, not an int
-    kernel.WaitForSingleObject.argtypes = [ctypes.c_void_p, ctypes.c_uint32]
-    handle = kernel.OpenProcess(synchronize, False, pid)
-    if not handle:
-        raise ProcessLookupError(pid)
-    return lambda: kernel.WaitForSingleObject(handle, infinite)
+    SYNCHRONIZE, INFINITE = 0x00100000, 0xFFFFFFFF
+
+    def _hold(pid: int) -> Wait:
+        kernel = ctypes.WinDLL("kernel32")
+        kernel.OpenProcess.restype = ctypes.c_void_p  # a handle is as wide as a pointer, not an int
+        kernel.WaitForSingleObject.argtypes = [ctypes.c_void_p, ctypes.c_uint32]
+        handle = kernel.OpenProcess(SYNCHRONIZE, False, pid)
+        if not handle:
+            raise ProcessLookupError(pid)
+        return lambda: kernel.WaitForSingleObject(handle, INFINITE)
+
+else:
+
+    def _hold(pid: int) -> Wait:
+        if hasattr(os, "pidfd_open"):
+            try:
+                held = os.pidfd_open(pid)
+            except ProcessLookupError:
+                raise
+            except OSError:
+                pass  # Linux before 5.3, or a sandbox that forbids the call
+            else:
+                ended = select.poll()
+                ended.register(held, select.POLLIN)
+                return ended.poll
+        if not _is_listed(pid):
+            raise ProcessLookupError(pid)
+        return lambda: _poll_until_unlisted(pid)
+
+    def _poll_until_unlisted(pid: int) -> None:
+        while _is_listed(pid):
+            time.sleep(POLL_S)
+
+    def _is_listed(pid: int) -> bool:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return False
+        except PermissionError:
+            pass  # another user's process
+        return True
