@@ -20,12 +20,6 @@ namespace SoundReactor.Audio
         public const int InputHz = 48000;
         private const int RingFrames = 65536;
         private const int StepFrames = 256; // made at a time, so that the window stays small for any block
-        private const int WindowFrames = 4096;
-        private const int MaxHistoryFrames = 1024; // in the window besides one step: the filter, a crossfade
-        private const int FadeInFrames = 240; // 5 ms
-        private const int FadeOutFrames = 480; // 10 ms
-        private const int ShortestFadeFrames = 96; // 2 ms; with less left, only the last sample is faded
-        private const int CrossfadeFrames = 240;
         private const int HopFrames = 1600;
         private const int JitterFrames = 960; // 20 ms: how late a hop may be without being heard
         private const double SkipAboveMs = 50; // over the target: what half a per cent of speed would need 10 s for
@@ -34,8 +28,8 @@ namespace SoundReactor.Audio
 
         private readonly SampleRing _ring = new SampleRing(RingFrames);
         private readonly LevelControl _control = new LevelControl(InputHz);
-        private readonly float[] _window = new float[2 * WindowFrames];
-        private readonly float[] _old = new float[2 * CrossfadeFrames];
+        private readonly PlayWindow _window = new PlayWindow();
+        private readonly EdgeFades _fades = new EdgeFades();
         private SincKernel _configured; // written by the main thread
         private SincKernel _kernel; // the audio thread's own
         private int _isDiscarding;
@@ -44,17 +38,10 @@ namespace SoundReactor.Audio
         private float _surround;
         private float _latencyMs = 83f;
 
-        private int _windowFrames; // valid frames in the window
-        private double _place; // of the next output sample, in frames of the window
         private bool _isPlaying;
         private float _heardGain;
-        private int _fadeIn;
-        private float _lastLeft, _lastRight;
-        private int _decay;
         private int _sinceSkip;
         private double _speed;
-        private int _fadeOutIn = int.MaxValue; // output frames until the ring will be empty, if within this block
-        private float _fadeOutLength = FadeOutFrames;
         private float _writtenLeft, _writtenRight; // the network thread's own
         private float[] _afterGap = new float[2 * HopFrames]; // likewise
 
@@ -156,7 +143,7 @@ namespace SoundReactor.Audio
                 _afterGap = new float[2 * frames];
             }
             Buffer.BlockCopy(interleaved, 0, _afterGap, 0, 8 * frames);
-            int faded = Math.Min(frames, FadeInFrames);
+            int faded = Math.Min(frames, EdgeFades.InFrames);
             for (int i = 0; i < faded; i++)
             {
                 float rest = 1f - (i + 1f) / faded;
@@ -178,7 +165,7 @@ namespace SoundReactor.Audio
             int frames = data.Length / channels;
             Prepare(kernel, frames);
             float peak = 0f;
-            int step = (int)Math.Max(1, Math.Min(StepFrames, (WindowFrames - MaxHistoryFrames) / kernel.Ratio));
+            int step = (int)Math.Max(1, Math.Min(StepFrames, PlayWindow.MaxFill / kernel.Ratio));
             for (int at = 0; at < frames; at += step)
             {
                 Step(data, at, Math.Min(step, frames - at), channels, ref peak);
@@ -217,27 +204,23 @@ namespace SoundReactor.Audio
 
         private double Level()
         {
-            return _ring.Level + Math.Max(0, _windowFrames - _place);
+            return _ring.Level + _window.Waiting;
         }
 
         private void Begin(double level)
         {
             _isPlaying = true;
-            _fadeIn = FadeInFrames;
-            _place = 0;
-            _windowFrames = _kernel.Taps / 2; // silence before the first frame
-            Array.Clear(_window, 0, 2 * _windowFrames);
+            _fades.Begin();
+            _window.Begin(_kernel.Taps / 2);
             _control.Start(level);
             _sinceSkip = 0;
-            _fadeOutIn = int.MaxValue;
         }
 
         private void Stop()
         {
             _isPlaying = false;
-            _windowFrames = 0;
-            _place = 0;
-            _fadeOutIn = int.MaxValue;
+            _window.Clear();
+            _fades.Forget();
         }
 
         private void SkipIfTooMuch(ref double level, int frames)
@@ -245,32 +228,16 @@ namespace SoundReactor.Audio
             _sinceSkip += frames;
             double over = (level - _control.TargetFrames) * 1e3 / InputHz;
             int skip = over > ResyncAboveMs ? (int)(level - _control.TargetFrames)
-                : over > SkipAboveMs && _sinceSkip > SkipPauseMs * _kernel.OutputHz / 1000 ? CrossfadeFrames
+                : over > SkipAboveMs && _sinceSkip > SkipPauseMs * _kernel.OutputHz / 1000 ? PlayWindow.CrossfadeFrames
                 : 0;
-            if (skip == 0 || _windowFrames + CrossfadeFrames > WindowFrames || _ring.Level < skip + CrossfadeFrames)
+            if (skip == 0 || !_window.Skip(_ring, skip))
             {
                 return;
             }
             _sinceSkip = 0;
-            Compact();
-            _ring.Read(_old, 0, CrossfadeFrames);
-            _ring.Discard(skip - CrossfadeFrames);
-            _ring.Read(_window, _windowFrames, CrossfadeFrames);
-            Crossfade();
-            _windowFrames += CrossfadeFrames;
             level -= skip;
             _control.OnSkip(skip);
             Volatile.Write(ref _skips, _skips + 1);
-        }
-
-        private void Crossfade()
-        {
-            for (int i = 0, at = 2 * _windowFrames; i < CrossfadeFrames; i++, at += 2)
-            {
-                float weight = (i + 0.5f) / CrossfadeFrames;
-                _window[at] = _old[2 * i] + weight * (_window[at] - _old[2 * i]);
-                _window[at + 1] = _old[2 * i + 1] + weight * (_window[at + 1] - _old[2 * i + 1]);
-            }
         }
 
         /// <summary>Know before a block is made that it cannot be filled, so that its end is faded, not cut.</summary>
@@ -279,11 +246,10 @@ namespace SoundReactor.Audio
             double ready = level - _kernel.Taps;
             if (ready >= blockFrames + 2)
             {
-                _fadeOutIn = int.MaxValue;
+                _fades.Forget();
                 return;
             }
-            _fadeOutIn = (int)Math.Max(0, ready / (_kernel.Ratio * (1 + _speed)) - 1);
-            _fadeOutLength = Math.Max(1, Math.Min(FadeOutFrames, _fadeOutIn));
+            _fades.EndAfter((int)Math.Max(0, ready / (_kernel.Ratio * (1 + _speed)) - 1));
         }
 
         private void Step(float[] data, int at, int frames, int channels, ref float peak)
@@ -294,7 +260,7 @@ namespace SoundReactor.Audio
             double ratio = _kernel.Ratio * (1 + _speed);
             if (_isPlaying)
             {
-                Fill((int)(_place + ratio * frames) + _kernel.Taps + 1);
+                _window.Fill(_ring, ratio * frames, _kernel.Taps);
             }
             for (int i = 0; i < frames; i++)
             {
@@ -313,40 +279,16 @@ namespace SoundReactor.Audio
         /// <summary>Make one frame at the mixer's rate, faded where sound begins or ends.</summary>
         private void Next(double ratio, out float left, out float right)
         {
-            if (_isPlaying && _fadeOutIn > 0 && (int)_place + _kernel.Taps <= _windowFrames)
+            if (_isPlaying && !_fades.HasEnded && _window.TryNext(_kernel, ratio, out left, out right))
             {
-                int whole = (int)_place;
-                _kernel.Apply(_window, whole, _place - whole, out left, out right);
-                _place += ratio;
-                Fade(ref left, ref right);
-                _lastLeft = left;
-                _lastRight = right;
-                _decay = FadeInFrames;
+                _fades.Apply(ref left, ref right);
                 return;
             }
             if (_isPlaying)
             {
                 RunOut();
             }
-            // Nothing to play: let the last sample fade instead of cutting it.
-            float rest = _decay > 0 ? (float)_decay-- / FadeInFrames : 0f;
-            left = rest * _lastLeft;
-            right = rest * _lastRight;
-        }
-
-        private void Fade(ref float left, ref float right)
-        {
-            float weight = 1f;
-            if (_fadeIn > 0)
-            {
-                weight = 1f - (float)_fadeIn-- / FadeInFrames;
-            }
-            if (_fadeOutIn != int.MaxValue && --_fadeOutIn < _fadeOutLength && _fadeOutLength >= ShortestFadeFrames)
-            {
-                weight *= _fadeOutIn / _fadeOutLength;
-            }
-            left *= weight;
-            right *= weight;
+            _fades.Decay(out left, out right);
         }
 
         private void RunOut()
@@ -357,30 +299,6 @@ namespace SoundReactor.Audio
                 Volatile.Write(ref _underruns, _underruns + 1);
                 _control.OnUnderrun();
             }
-        }
-
-        /// <summary>Have at least <paramref name="frames"/> frames in the window, if the ring has them.</summary>
-        private void Fill(int frames)
-        {
-            if (frames > _windowFrames)
-            {
-                int used = Compact();
-                int missing = Math.Min(frames - used, WindowFrames) - _windowFrames;
-                _windowFrames += _ring.Read(_window, _windowFrames, Math.Max(0, missing));
-            }
-        }
-
-        /// <summary>Move what is still needed to the window's start; returns by how many frames.</summary>
-        private int Compact()
-        {
-            int used = Math.Min((int)_place, _windowFrames);
-            if (used > 0)
-            {
-                Buffer.BlockCopy(_window, 8 * used, _window, 0, 8 * (_windowFrames - used));
-                _windowFrames -= used;
-                _place -= used;
-            }
-            return used;
         }
     }
 }
