@@ -94,7 +94,11 @@ class VisionTokenizer(nn.Module):
 
     def forward(self, grid: Tensor, difference: Tensor) -> Tensor:
         """Map grid and difference, each (N, c, h, w), to tokens (N, d_v)."""
+        if not self.config.difference:
+            difference = torch.zeros_like(difference)
         cells = torch.cat((grid, difference), dim=1).permute(0, 2, 3, 1)
+        if self.config.pooled:
+            cells = cells.mean((1, 2), keepdim=True).expand_as(cells)
         tokens = self.downsample(F.silu(self.project(cells))) + self.grid_positions
         last = (self.readout + self.readout_position).to(tokens.dtype).expand(tokens.shape[0], 1, -1)
         tokens = torch.cat((tokens, last), dim=1)

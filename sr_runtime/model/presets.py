@@ -68,6 +68,8 @@ class AggregatorConfig:
         projection: Channels after the 1×1 convolution.
         kernel: Side of the stride-2 convolution: 3 (padded, overlapping) or 2 (patches, 2.25× cheaper).
         positions: Positional table of the grid tokens: learned, or fixed 2-D sinusoids.
+        difference: Whether the temporal difference is looked at; False for comparison only.
+        pooled: Whether grid and difference are averaged over the picture first; True for comparison only.
     """
 
     width: int = 512
@@ -78,6 +80,8 @@ class AggregatorConfig:
     kernel: Literal[2, 3] = 3
     positions: Literal["learned", "sincos"] = "learned"
     dropout: float = 0.1
+    difference: bool = True
+    pooled: bool = False
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ from sr_runtime.model.presets import config_to_dict, preset
 from sr_runtime.train.diffusion import condition_of
 from sr_runtime.train.generator_stage import Caches, FillReport, GeneratorStage, build_generator
 from sr_runtime.train.loop import Reporter, TrainingLoop
-from sr_runtime.train.rollout import write_rollouts
+from sr_runtime.train.rollout import Sampling, write_rollouts
 from sr_runtime.train.run_folder import RunFolder
 from sr_runtime.train.settings import ConsistencySettings
 from sr_runtime.train.windows import Windows
@@ -130,8 +130,8 @@ class ConsistencyStage(GeneratorStage):
     def write_samples(self, run: RunFolder) -> None:
         """See :class:`GeneratorStage`."""
         for evaluations in (1, 4):
-            times = CONSISTENCY_TIMES[evaluations]
-            write_rollouts(run, self, times, heun_times=None, name=f"nfe{evaluations}_")
+            sampling = Sampling(consistency_times=CONSISTENCY_TIMES[evaluations])
+            write_rollouts(run, self, sampling, name=f"nfe{evaluations}_")
 
 
 def train_stage2(
@@ -169,6 +169,8 @@ def train_stage2(
     run = RunFolder(out)
     torch.manual_seed(settings.seed)
     generator = build_generator(preset(settings.preset), init, settings.history_noise, settings.head_dropout)
+    if settings.tuned == "head":
+        generator.requires_grad_(False).diffusion_head.requires_grad_(True)
     caches = Caches(
         ClipStore(data),
         vae,

@@ -19,7 +19,7 @@ from sr_runtime.model.generator import Generator
 from sr_runtime.model.presets import ModelConfig, config_to_dict, preset
 from sr_runtime.train.generator_stage import Caches, FillReport, GeneratorStage, build_generator
 from sr_runtime.train.loop import Reporter, TrainingLoop
-from sr_runtime.train.rollout import write_rollouts
+from sr_runtime.train.rollout import Sampling, write_rollouts
 from sr_runtime.train.run_folder import RunFolder
 from sr_runtime.train.settings import DiffusionSettings
 from sr_runtime.train.windows import Windows
@@ -85,7 +85,7 @@ class DiffusionStage(GeneratorStage):
 
     def write_samples(self, run: RunFolder) -> None:
         """See :class:`GeneratorStage`."""
-        write_rollouts(run, self, consistency_times=None, heun_times=karras_times(HEUN_STEPS))
+        write_rollouts(run, self, Sampling(heun_times=karras_times(HEUN_STEPS)))
 
 
 def train_stage1(

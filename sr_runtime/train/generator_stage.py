@@ -197,6 +197,7 @@ class GeneratorStage(ABC):
             settings.crop_hops,
             settings.source_share,
             settings.quiet_share,
+            settings.lookahead_hops,
         )
 
 

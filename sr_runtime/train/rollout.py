@@ -1,25 +1,33 @@
-"""Generate sound with the networks as they are in training: torch, hop by hop, the whole of Algorithm 3.
+"""Generate sound with the networks as they are in training: torch, many clips at once, all of Algorithm 3.
 
-Called at the end of a generator stage, for samples to listen to and to test the engine against. The ring
-cache, the two rows (conditional and ∅) and the guidance are those of a session.
+Called at the end of a generator stage, for samples to listen to, and by the experiments. The ring cache, the
+two rows (conditional and ∅), the guidance and the noise are those of a session: the same seed and pictures
+give the same latents up to rounding.
+
+    rows of the batch     clip 0 ─ seed 0 ┐
+                          clip 1 ─ seed 0 ├─ one token per step ─► z ─► head ─► latents (B, T, 64)
+                          clip 0 ─ seed 1 ┘
+
+A row sees its own pictures, history and noise only; what stands beside it changes nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from sr_runtime.model.attention import MASKED
+from sr_runtime.engine.noise import philox_normal
 from sr_runtime.model.difference import sequence_differences
 from sr_runtime.model.edm import consistency_sample, heun_sample
 from sr_runtime.model.generator import Generator, guide
-from sr_runtime.model.rope import rotary_angles
 from sr_runtime.train.ema import evaluating
+from sr_runtime.train.ring import Memory, RingTransformer
 from sr_runtime.train.run_folder import RunFolder
 from sr_runtime.train.samples import write_wave
 from sr_runtime.types import HOP_SAMPLES
@@ -29,114 +37,176 @@ if TYPE_CHECKING:
 
 GUIDANCE = 3.0
 SAMPLES = 4
+PICTURES = 600
+"""Pictures that become tokens at once: 9 MB of grids."""
 
 
-class RingTransformer:
-    """The generator's transformer with its two-row ring cache, one token at a time.
+@dataclass(frozen=True)
+class Sampling:
+    """How latents are drawn.
 
-    Args:
-        generator: in evaluation mode.
-    """
-
-    def __init__(self, generator: Generator) -> None:
-        self.transformer, self.config = generator.transformer, generator.config.transformer
-        self.cache = self.transformer.empty_cache(2)
-        self.ring = self.config.cache_tokens
-        self.position = 0
-
-    def step(self, tokens: Tensor) -> Tensor:
-        """Run one token per row, (2, width) → z̃ (2, width)."""
-        position = torch.tensor([self.position])
-        cos, sin = rotary_angles(position, self.config.head_dim, self.config.rope_theta)
-        slot = self.position % self.ring
-        mask = torch.full((1, self.ring), MASKED)
-        mask[:, : min(self.position, self.ring)] = 0.0
-        mask[:, slot] = MASKED  # it holds the token `window` back, outside the window
-        hidden, news = self.transformer.step(tokens.unsqueeze(1), self.cache, cos, sin, mask)
-        for past, new in zip(self.cache, news, strict=True):
-            past.key[:, :, slot], past.value[:, :, slot] = new.key[:, :, 0], new.value[:, :, 0]
-        self.position += 1
-        return hidden.squeeze(1)
-
-
-@torch.no_grad()
-def generate_latents(
-    generator: Generator,
-    grids: Tensor,
-    guidance: float = GUIDANCE,
-    consistency_times: Sequence[float] | None = None,
-    heun_times: Sequence[float] | None = None,
-    seed: int = 0,
-) -> Tensor:
-    """Generate the latents of one clip, autoregressively.
-
-    Args:
-        generator: in evaluation mode.
-        grids: projected grids float32 (T, c, h, w).
+    Attributes:
         guidance: ω, applied to z̃_{2i} only.
         consistency_times: noise levels of the consistency sampler, or None for Heun's.
         heun_times: noise levels of Heun's sampler, ending in 0.
-        seed: of the noise.
+        shared_history: whether the ∅ query looks back on the conditional row's past (Algorithm 3 as printed)
+            instead of a row of its own that has only ever seen ∅ (what training knows, and a session does).
+        memory: what a token remembers.
+        autocast: whether the networks run in bf16.
+    """
+
+    guidance: float = GUIDANCE
+    consistency_times: Sequence[float] | None = None
+    heun_times: Sequence[float] | None = None
+    shared_history: bool = False
+    memory: Memory = field(default_factory=Memory)
+    autocast: bool = False
+
+
+def video_tokens(generator: Generator, grids: Tensor, autocast: bool = False) -> Tensor:
+    """Return the typed video tokens (B, T, width) of projected grids (B, T, c, h, w).
+
+    Each clip starts from nothing: its first difference is what the configuration says of a first picture.
+    """
+    first = generator.config.vision.first_difference
+    parts = []
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+        for start in range(0, grids.shape[1], PICTURES):
+            begin = max(0, start - 1)
+            part = grids[:, begin : start + PICTURES].float()
+            differences = sequence_differences(part, first=first)[:, start - begin :]
+            for clip, difference in zip(part[:, start - begin :], differences, strict=True):
+                parts.append(generator.vision_token(clip, difference).float())
+    length = len(grids)
+    return torch.stack([torch.cat(parts[clip::length]) for clip in range(length)])
+
+
+class Rollout:
+    """Rows under way, which can be saved and gone on with: an hour need not be made in one go.
+
+    Args:
+        generator: in evaluation mode.
+        seeds: of each row's noise.
+        sampling: how latents are drawn.
+    """
+
+    def __init__(self, generator: Generator, seeds: Sequence[int], sampling: Sampling) -> None:
+        self.generator, self.seeds, self.sampling = generator, seeds, sampling
+        rows = len(seeds) if sampling.shared_history else 2 * len(seeds)
+        dtype = torch.bfloat16 if sampling.autocast else torch.float32
+        self.ring = RingTransformer(generator, rows, sampling.memory, dtype)
+        self.audio = generator.bos_token().detach().expand(len(seeds), -1)
+        self.hop = 0
+
+    def advance(self, video: Tensor, report: Callable[[int], None] | None = None) -> Tensor:
+        """Return the next latents float32 (B, T, 64) for video tokens (B, T, width).
+
+        ``report`` is told after every hop how many were made since the beginning.
+        """
+        rows, hops, _ = video.shape
+        assert len(self.seeds) == rows, f"{rows} rows need as many seeds, got {len(self.seeds)}"
+        generator, latents = self.generator, []
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=self.sampling.autocast):
+            for index in range(hops):
+                z = _condition(generator, self.ring, self.audio, video[:, index], self.sampling)
+                latents.append(_draw(generator, z, self.seeds, self.hop, self.sampling))
+                self.audio = generator.audio_token(latents[-1]).float()
+                self.hop += 1
+                if report:
+                    report(self.hop)
+        return torch.stack(latents, dim=1)
+
+    def state(self) -> dict[str, Any]:
+        """Return all that :meth:`load_state` needs: tensors and numbers."""
+        return {"ring": self.ring.state(), "audio": self.audio.clone(), "hop": self.hop}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from where a rollout of the same rows stood."""
+        self.ring.load_state(state["ring"])
+        self.audio, self.hop = state["audio"], int(state["hop"])
+
+
+def roll_out(
+    generator: Generator,
+    video: Tensor,
+    seeds: Sequence[int],
+    sampling: Sampling,
+    report: Callable[[int], None] | None = None,
+) -> Tensor:
+    """Generate latents for video tokens, autoregressively, all rows at once.
+
+    Args:
+        generator: in evaluation mode.
+        video: from :func:`video_tokens`, (B, T, width).
+        seeds: of each row's noise, B of them.
+        sampling: how latents are drawn.
+        report: told after every hop how many are done.
 
     Returns:
-        Normalised latents float32 (T, 64).
+        Normalised latents float32 (B, T, 64).
     """
-    noise = torch.Generator().manual_seed(seed)
-    first = generator.config.vision.first_difference
-    differences = sequence_differences(grids[None], first=first)[0]
-    video = generator.vision_token(grids, differences)
-    ring, audio, latents = RingTransformer(generator), generator.bos_token(), []
-    for token in video:
-        heard = ring.step(audio.expand(2, -1))
-        seen = ring.step(torch.stack((token, generator.null_token())))
-        z = torch.cat((heard[:1], guide(seen[:1], seen[1:], guidance)), dim=-1)
-        latent = _sample(generator, z, consistency_times, heun_times, noise)
-        latents.append(latent)
-        audio = generator.audio_token(latent)
-    return torch.cat(latents)
+    return Rollout(generator, seeds, sampling).advance(video, report)
 
 
-def _sample(
-    generator: Generator,
-    z: Tensor,
-    consistency_times: Sequence[float] | None,
-    heun_times: Sequence[float] | None,
-    noise: torch.Generator,
+def generate_latents(generator: Generator, grids: Tensor, seeds: Sequence[int], sampling: Sampling) -> Tensor:
+    """Generate the latents of clips.
+
+    Args:
+        generator: in evaluation mode.
+        grids: projected grids float32 (B, T, c, h, w).
+        seeds: of each clip's noise, B of them.
+        sampling: how latents are drawn.
+
+    Returns:
+        Normalised latents float32 (B, T, 64).
+    """
+    return roll_out(generator, video_tokens(generator, grids, sampling.autocast), seeds, sampling)
+
+
+def _condition(
+    generator: Generator, ring: RingTransformer, audio: Tensor, video: Tensor, sampling: Sampling
 ) -> Tensor:
+    """Return z (B, 2·width) of one hop: lines 3–7 of Algorithm 3."""
+    null = generator.null_token().expand_as(video)
+    if sampling.shared_history:
+        heard = ring.step(audio)
+        unseen = ring.step(null, keep=False)
+        seen = ring.step(video)
+    else:
+        heard = ring.step(audio.repeat(2, 1))[: len(audio)]
+        seen, unseen = ring.step(torch.cat((video, null))).chunk(2)
+    return torch.cat((heard.float(), guide(seen.float(), unseen.float(), sampling.guidance)), dim=-1)
+
+
+def _draw(generator: Generator, z: Tensor, seeds: Sequence[int], hop: int, sampling: Sampling) -> Tensor:
+    """Return latents (B, 64) of one hop."""
+
     def denoise(x: Tensor, sigma: Tensor) -> Tensor:
         return generator.head(x, sigma, z)
 
-    size = (1, generator.config.vae.latent)
-    if consistency_times is not None:
-        noises = [torch.randn(size, generator=noise) for _ in consistency_times]
-        return consistency_sample(denoise, noises, consistency_times)
-    assert heun_times is not None
-    return heun_sample(denoise, torch.randn(size, generator=noise), heun_times)
+    def noise(evaluation: int) -> Tensor:
+        size = generator.config.vae.latent
+        rows = {seed: philox_normal(seed, hop, evaluation, size) for seed in set(seeds)}
+        return torch.from_numpy(np.concatenate([rows[seed] for seed in seeds]))
+
+    times = sampling.consistency_times
+    if times is not None:
+        return consistency_sample(denoise, [noise(evaluation) for evaluation in range(len(times))], times)
+    assert sampling.heun_times is not None, "name the noise levels of one of the samplers"
+    return heun_sample(denoise, noise(0), sampling.heun_times)
 
 
-def write_rollouts(
-    run: RunFolder,
-    stage: GeneratorStage,
-    consistency_times: Sequence[float] | None,
-    heun_times: Sequence[float] | None,
-    name: str = "rollout",
-) -> None:
+def write_rollouts(run: RunFolder, stage: GeneratorStage, sampling: Sampling, name: str = "rollout") -> None:
     """Generate sound for a few validation crops; write it beside the real sound as WAV files."""
     generator, vae, held = stage.average.module, stage.caches.latents.vae, stage.held
-    batch = held.fixed(SAMPLES)
     with evaluating(generator), evaluating(vae):
-        for index, grids in enumerate(batch.grids):
-            latents = generate_latents(
-                generator,  # type: ignore[arg-type]
-                grids,
-                consistency_times=consistency_times,
-                heun_times=heun_times,
-            )
-            made = vae.decode(vae.denormalise(latents.T[None]))[0]
-            write_wave(_path(run, name, index, "made"), made)
-            clip, start = held.fixed_clip(index, SAMPLES)
-            pcm = clip.audio()[start * HOP_SAMPLES :][: made.shape[1]]
-            write_wave(_path(run, name, index, "real"), torch.from_numpy(pcm.astype(np.float32).T / 32768.0))
+        latents = generate_latents(generator, held.fixed(SAMPLES).grids, [0] * SAMPLES, sampling)  # type: ignore[arg-type]
+        waves = vae.decode(vae.denormalise(latents.transpose(1, 2)))
+    for index, made in enumerate(waves):
+        write_wave(_path(run, name, index, "made"), made)
+        clip, start = held.fixed_clip(index, SAMPLES)
+        pcm = clip.audio()[start * HOP_SAMPLES :][: made.shape[1]]
+        write_wave(_path(run, name, index, "real"), torch.from_numpy(pcm.astype(np.float32).T / 32768.0))
 
 
 def _path(run: RunFolder, name: str, index: int, kind: str) -> Path:

@@ -136,6 +136,8 @@ class DiffusionSettings(RunSettings, frozen=True, kw_only=True):
         history_noise: largest share of noise mixed into the audio history; 0 = off.
         quiet_share: share of crops drawn without regard to loudness.
         cached_only: whether to leave out clips whose features are not computed yet, rather than wait.
+        lookahead_hops: how many hops ahead of its own a picture is shown. Not for live use: it bounds what an
+            encoder that waits for pictures could reach.
     """
 
     crop_hops: int = 240
@@ -147,6 +149,16 @@ class DiffusionSettings(RunSettings, frozen=True, kw_only=True):
     history_noise: float = 0.0
     quiet_share: float = 0.4
     cached_only: bool = False
+    lookahead_hops: int = 0
+
+    def __post_init__(self) -> None:
+        """See :class:`RunSettings`."""
+        super().__post_init__()
+        if not 0 <= self.lookahead_hops < self.crop_hops:
+            raise ConfigError(
+                f"train.lookahead_hops: expected 0 to below crop_hops, {self.crop_hops}, "
+                f"got {self.lookahead_hops}"
+            )
 
 
 class ConsistencySettings(DiffusionSettings, frozen=True, kw_only=True):
@@ -155,10 +167,12 @@ class ConsistencySettings(DiffusionSettings, frozen=True, kw_only=True):
     Attributes:
         recipe: ``cf`` or ``in``: mapping, weighting and metric of ECT's CIFAR-10 or ImageNet recipe.
         head_dropout: the head's dropout in this stage.
+        tuned: ``all``, or ``head`` to leave everything before the head as stage 1 made it.
     """
 
     recipe: Literal["cf", "in"] = "cf"
     head_dropout: float = 0.2
+    tuned: Literal["all", "head"] = "all"
 
 
 Settings = TypeVar("Settings", bound=RunSettings)

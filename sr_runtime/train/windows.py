@@ -42,6 +42,7 @@ class WindowSampler:
         crop_hops: length of a crop.
         source_share: share of crops with a simulated source instead of a steady 30 frames/s.
         quiet_share: share drawn uniformly; the others are drawn by how much happens in the latents.
+        lookahead_hops: how many hops ahead of its own a picture is shown.
     """
 
     def __init__(
@@ -52,8 +53,10 @@ class WindowSampler:
         crop_hops: int,
         source_share: float = 0.5,
         quiet_share: float = 0.4,
+        lookahead_hops: int = 0,
     ) -> None:
         self.crop_hops, self.source_share, self.quiet_share = crop_hops, source_share, quiet_share
+        self.lookahead_hops = lookahead_hops
         self.clips = [clip for clip in clips if clip.hops >= crop_hops]
         if not self.clips:
             raise TrainingError(
@@ -104,7 +107,9 @@ class WindowSampler:
         clip, start, hops = int(place[0]), int(place[1]), self.crop_hops
         simulate = rng is not None and rng.random() < self.source_share
         seen = simulated_source(hops, rng) if simulate and rng is not None else steady_source(hops)
-        grids = np.asarray(self.features[clip][start : start + hops], np.float32)[seen]
+        ahead = start + self.lookahead_hops
+        grids = np.asarray(self.features[clip][ahead : ahead + hops], np.float32)
+        grids = grids[np.minimum(seen, len(grids) - 1)]  # nothing is seen after the clip's end
         mean, logvar = (part[start : start + hops].astype(np.float32) for part in self.latents[clip])
         if rng is not None:
             mean = mean + np.exp(0.5 * logvar) * rng.standard_normal(mean.shape, np.float32)
