@@ -91,6 +91,10 @@ namespace SoundReactor.Editor
             {
                 return;
             }
+            if (!audio.enabled)
+            {
+                found.Add("The Audio Source of '" + source.name + "' is disabled, so Unity never asks for sound: enable it.");
+            }
             if (audio.mute || audio.volume <= 0f || source.Volume <= 0f)
             {
                 found.Add("'" + source.name + "' is mute or has no volume.");
@@ -107,6 +111,18 @@ namespace SoundReactor.Editor
 
         private static void CheckProject(List<string> found)
         {
+            if (EditorUtility.audioMasterMute)
+            {
+                found.Add("The Game view mutes audio: click its loudspeaker.");
+            }
+            if (AudioSettings.outputSampleRate == 0)
+            {
+                found.Add("Unity's audio is switched off: untick Project Settings > Audio > Disable Unity Audio.");
+            }
+            if (!Application.runInBackground)
+            {
+                found.Add("Picture and sound will stop while another window has the focus: tick Project Settings > Player > Run In Background.");
+            }
             int length, count;
             AudioSettings.GetDSPBufferSize(out length, out count);
             if (length >= LargeDspBuffer)

@@ -16,6 +16,7 @@ namespace SoundReactor.Editor
             SoundReactorCamera camera = (SoundReactorCamera)target;
             if (!Application.isPlaying)
             {
+                MistakeBoxes.Draw();
                 return;
             }
             EditorGUILayout.LabelField("Pictures dropped", camera.PicturesDropped.ToString());

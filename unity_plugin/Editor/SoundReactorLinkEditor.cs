@@ -18,7 +18,7 @@ namespace SoundReactor.Editor
             }
             else
             {
-                DrawMistakes();
+                MistakeBoxes.Draw();
             }
             if (GUILayout.Button("Open Window > SoundReactor"))
             {
@@ -32,14 +32,6 @@ namespace SoundReactor.Editor
             if (words.Length > 0)
             {
                 EditorGUILayout.HelpBox(words, MessageType.Error);
-            }
-        }
-
-        private static void DrawMistakes()
-        {
-            foreach (string mistake in SceneCheck.Run())
-            {
-                EditorGUILayout.HelpBox(mistake, MessageType.Warning);
             }
         }
 

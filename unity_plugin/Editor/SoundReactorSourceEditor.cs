@@ -15,6 +15,10 @@ namespace SoundReactor.Editor
             {
                 LiveFigures.DrawPlayer(((SoundReactorSource)target).Player);
             }
+            else
+            {
+                MistakeBoxes.Draw();
+            }
         }
 
         /// <summary>The meter moves while the game plays.</summary>

@@ -132,12 +132,7 @@ namespace SoundReactor.Editor
         private static void DrawScene()
         {
             EditorGUILayout.LabelField("Scene", EditorStyles.boldLabel);
-            List<string> mistakes = SceneCheck.Run();
-            foreach (string mistake in mistakes)
-            {
-                EditorGUILayout.HelpBox(mistake, MessageType.Warning);
-            }
-            if (mistakes.Count == 0)
+            if (MistakeBoxes.Draw())
             {
                 EditorGUILayout.LabelField("Link, camera and source are in place.");
             }

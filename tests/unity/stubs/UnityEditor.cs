@@ -117,6 +117,7 @@ namespace UnityEditor
     // ScriptReference/EditorUtility
     public class EditorUtility
     {
+        public static bool audioMasterMute { get; set; }
         public static bool DisplayDialog(string title, string message, string ok) { return false; }
     }
 

@@ -70,6 +70,7 @@ namespace UnityEngine
         public static string unityVersion { get { return ""; } }
         public static string persistentDataPath { get { return ""; } }
         public static bool isPlaying { get { return false; } }
+        public static bool runInBackground { get; set; }
     }
 
     // ScriptReference/Time

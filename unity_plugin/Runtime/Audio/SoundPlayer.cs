@@ -89,9 +89,17 @@ namespace SoundReactor.Audio
         /// <summary>Loudest sample of the last block, linear.</summary>
         public float Peak { get { return Volatile.Read(ref _peak); } }
 
-        /// <summary>Set the mixer's rate; a change starts the sound anew. Thread: main.</summary>
+        /// <summary>
+        /// Set the mixer's rate; a change starts the sound anew. 0 or less: there is no mixer, and no sound until there is
+        /// one. Thread: main.
+        /// </summary>
         public void Configure(int outputHz)
         {
+            if (outputHz <= 0)
+            {
+                Volatile.Write(ref _configured, null);
+                return;
+            }
             SincKernel now = Volatile.Read(ref _configured);
             if (now == null || now.OutputHz != outputHz)
             {

@@ -33,6 +33,33 @@ namespace SoundReactor.Tests.Audio
             Assert.That(Loudest(mixer, settled), Is.EqualTo(0.5).Within(0.005));
         }
 
+        [Test]
+        public void Without_a_mixer_there_is_no_sound_until_there_is_one()
+        {
+            SoundPlayer player = new SoundPlayer();
+            float[] hop = new float[3200];
+            float[] block = new float[2048];
+            for (int i = 0; i < hop.Length; i++)
+            {
+                hop[i] = 0.5f;
+            }
+            player.Configure(0);
+            player.Write(hop, 1600, false);
+            player.AddTo(block, 2);
+            Assert.That(block, Has.All.EqualTo(0f));
+            player.Configure(48000);
+            for (int i = 0; i < 8; i++)
+            {
+                player.Write(hop, 1600, false);
+                player.AddTo(block, 2);
+            }
+            Assert.That(block, Has.Some.GreaterThan(0.4f));
+            player.Configure(-1);
+            Array.Clear(block, 0, block.Length);
+            player.AddTo(block, 2);
+            Assert.That(block, Has.All.EqualTo(0f));
+        }
+
         private static double Loudest(VirtualMixer mixer, int from)
         {
             double loudest = 0;

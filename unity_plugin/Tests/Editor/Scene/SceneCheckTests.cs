@@ -56,6 +56,23 @@ namespace SoundReactor.Tests.Scene
         }
 
         [Test]
+        public void A_disabled_audio_source_is_named()
+        {
+            SoundReactorSource source = _object.AddComponent<SoundReactorSource>();
+            source.GetComponent<AudioSource>().enabled = false;
+            Assert.That(Finds("is disabled"));
+        }
+
+        [Test]
+        public void A_project_that_stops_in_the_background_is_named()
+        {
+            bool before = Application.runInBackground;
+            Application.runInBackground = false;
+            Assert.That(Finds("Run In Background"));
+            Application.runInBackground = before;
+        }
+
+        [Test]
         public void A_spatial_source_is_named()
         {
             SoundReactorSource source = _object.AddComponent<SoundReactorSource>();
