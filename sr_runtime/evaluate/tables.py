@@ -8,6 +8,7 @@ from __future__ import annotations
 from sr_runtime.evaluate.classes import class_table
 from sr_runtime.evaluate.report import Offsets, Report, Span, Spread, SyncScores, Systems
 from sr_runtime.evaluate.silence import silence_table
+from sr_runtime.evaluate.soundnet import NETWORK as SOUNDNET
 from sr_runtime.evaluate.systems import LABELS, SYSTEMS
 from sr_runtime.evaluate.tolerance import tolerance_table
 
@@ -76,15 +77,25 @@ def _system_table(report: Report) -> list[str]:
         *([_row("· dense clips", report.kl_yamnet_dense)] if report.kl_yamnet_dense else []),
         _row(f"KAD-{network} ↓ (n = {kad.n})", kad, report.spread_of("kad_yamnet"), kad.real_floor),
         _row(f"FAD-{network} ↓ (n = {fad.n})", fad, report.spread_of("fad_yamnet"), fad.real_floor),
+        *_soundnet_rows(report),
         _row("loudness correlation ↑", report.loudness_corr, report.spread_of("loudness_corr")),
         _row(
             "left/right agreement ↑ (chance 0.5)", report.side_agreement, report.spread_of("side_agreement")
         ),
         "",
         *([f"± is the standard deviation over {spread.seeds} seeds, same clips.", ""] if spread else []),
-        f"95 % over clips: KAD-{network} {_span(kad.interval)}, FAD-{network} {_span(fad.interval)}. "
+        f"95 % over clips: {_intervals(report)}. "
         "“Other clip” and retrieval replay real sound: KAD and FAD cannot judge them, the paired figures do.",
         *([f"Retrieval chose from {report.retrieval_hops} training pictures."] * bool(report.retrieval_hops)),
+    ]
+
+
+def _soundnet_rows(report: Report) -> list[str]:
+    named = (("KAD", report.kad_soundnet), ("FAD", report.fad_soundnet))
+    return [
+        _row(f"{name}-{SOUNDNET} ↓ (n = {found.n})", found, None, found.real_floor)
+        for name, found in named
+        if found is not None
     ]
 
 
@@ -98,6 +109,16 @@ def _cell(value: float | None, spread: Spread | None = None) -> str:
     if value is None:
         return "–"
     return f"{value:.3f}" if spread is None else f"{value:.3f} ± {spread.std:.3f}"
+
+
+def _intervals(report: Report) -> str:
+    named = {
+        f"KAD-{report.network}": report.kad_yamnet,
+        f"FAD-{report.network}": report.fad_yamnet,
+        f"KAD-{SOUNDNET}": report.kad_soundnet,
+        f"FAD-{SOUNDNET}": report.fad_soundnet,
+    }
+    return ", ".join(f"{name} {_span(found.interval)}" for name, found in named.items() if found is not None)
 
 
 def _span(span: Span) -> str:

@@ -20,9 +20,8 @@ from sr_runtime.evaluate.clips import EvaluationClip
 from sr_runtime.evaluate.generate import Progress, Sampling, generate
 from sr_runtime.evaluate.paired import FloatArray, kl_posteriors
 from sr_runtime.evaluate.provenance import bundle_sha256
-from sr_runtime.evaluate.scores import Take, listen, onset_pairs
+from sr_runtime.evaluate.scores import Ears, Take, listen, onset_pairs
 from sr_runtime.evaluate.sync import OnsetCounts, count_matches
-from sr_runtime.evaluate.yamnet import Yamnet
 
 ALLOWED_F1: Final = -0.02
 """Least difference of onset F1 that the contract allows."""
@@ -89,7 +88,7 @@ def _are_equal(ours: Mapping[str, np.ndarray], theirs: Mapping[str, np.ndarray])
 def hear_reference(
     reference: Engine,
     clips: Sequence[EvaluationClip],
-    yamnet: Yamnet,
+    ears: Ears,
     sampling: Sampling,
     seeds: int,
     on_progress: Progress,
@@ -99,13 +98,13 @@ def hear_reference(
     Args:
         reference: A warm engine.
         clips: As for the bundle under test.
-        yamnet: The classifier.
+        ears: The networks to hear with.
         sampling: What the bundle under test used, all of it spelt out.
         seeds: Takes per clip.
         on_progress: Told of every hop.
     """
     return [
-        listen(generate(reference, clip.clip, sampling, seed, on_progress).audio, clip, yamnet)
+        listen(generate(reference, clip.clip, sampling, seed, on_progress).audio, clip, ears)
         for clip in clips
         for seed in range(seeds)
     ]

