@@ -174,6 +174,17 @@ def test_both_generator_stages_follow_one_another(store, vae, tmp_path):
     assert {"loss", "loss_without_video"} <= validation[-1].keys()
 
 
+def test_second_stage_can_tune_the_head_alone(store, vae, tmp_path):
+    assert train_stage1(store.root, tmp_path / "one", vae, stage1_settings(steps=2), config=TINY)
+    network = tmp_path / "one" / "network"
+    settings = stage2_settings(tuned="head", learning_rate=1e-2)
+    assert train_stage2(store.root, tmp_path / "two", vae, settings, init=network)
+    before, after = load_weights(network), load_weights(tmp_path / "two" / "network")
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    assert changed
+    assert all(name.startswith("diffusion_head.") for name in changed)
+
+
 def test_second_stage_without_a_first_one_is_refused(store, vae, tmp_path):
     with pytest.raises(TrainingError, match="train stage 1 first"):
         train_stage2(store.root, tmp_path / "two", vae, stage2_settings(), init=tmp_path / "nothing")
