@@ -8,6 +8,7 @@
 #   make test-godot   the Godot plugin alone, in a real Godot 4.6: GODOT=/path/to/godot, or a Debian root made
 #                        once (as root, 1.1 GB)    make bench-godot    its figures, into its README
 #   make package-godot   its zip for the Asset Library, into dist/
+#   make test-openarena   the recorder of OpenArena with the real game (a download of 410 MB)
 #   make soak    10 minutes without an underrun, written into README.md
 #   make clean   remove .venv and caches
 #   make model   record, train and export a bundle: PRESET=mini|compact HOURS=2 MINUTES=120 (per stage)
@@ -50,6 +51,7 @@ UNITY_PACKAGES := mcs:mono-mcs mono:mono-runtime nunit-console:nunit-console lib
 .PHONY: help demo test lint bench soak model clean
 .PHONY: test-unity bench-unity package-unity
 .PHONY: test-godot bench-godot package-godot godot
+.PHONY: test-openarena
 .DELETE_ON_ERROR:
 
 help:
@@ -82,6 +84,11 @@ godot:
 
 test-godot: $(VENV)/.test-installed godot
 	GODOT="$(GODOT)" $(BIN)/python -m pytest tests/godot
+
+# Not a part of `make test`: the game is 410 MB, and no other test needs it.
+test-openarena: $(VENV)/.test-installed
+	@bash .ci/system_packages required openarena xvfb
+	$(BIN)/python -m pytest -m openarena tests/integration/test_record_openarena.py
 
 lint: $(VENV)/.test-installed
 	$(BIN)/ruff check .

@@ -56,6 +56,43 @@ def vizdoom(
 
 
 @app.command()
+def openarena(
+    out: Out,
+    minutes: Annotated[float, typer.Option(help="Minutes of play.")] = 30.0,
+    split: Annotated[SplitName, typer.Option(help="Which maps to play.")] = "train",
+    map_: Annotated[list[str] | None, typer.Option("--map", help="Play this map only (repeatable).")] = None,
+    seed: Annotated[int, typer.Option(help="Names the recording and chooses the bots.")] = 1,
+    workers: Annotated[int, typer.Option(min=1, help="Games that run at the same time.")] = 1,
+    demos: Annotated[Path | None, typer.Option(help="Make the clips of these demo files; play none.")] = None,
+) -> None:
+    """Let bots play OpenArena and record it. Finished clips are skipped, so it can be resumed."""
+    from sr_runtime.data.openarena import find_programs
+    from sr_runtime.data.openarena_recorder import record_takes
+    from sr_runtime.data.openarena_take import DEMOS_FOLDER, plan_takes, takes_of_demos
+    from sr_runtime.data.store import ClipStore
+    from sr_runtime.errors import DataError
+    from sr_runtime.video.pyav import load_pyav
+
+    takes = takes_of_demos(demos, split) if demos else plan_takes(split, seed, 60.0 * minutes, map_)
+    find_programs()
+    load_pyav()
+    store, failed = ClipStore(out), []
+    to_do = {take.name: len(take.missing(store)) for take in takes}
+    total, done = sum(take.clips for take in takes), sum(take.clips for take in takes) - sum(to_do.values())
+    with _progress("clips") as progress:
+        task = progress.add_task("clips", total=total, completed=done)
+        for take, error in record_takes(takes, store, demos or out / DEMOS_FOLDER, workers):
+            progress.advance(task, to_do[take.name])
+            if error is not None:
+                failed.append(take.name)
+                console.print(f"[red]{take.name}: {error}[/]", highlight=False)
+    missing = sum(len(take.missing(store)) for take in takes)
+    console.print(f"{total - missing} clips in {out} ({done} were there already)")
+    if failed:
+        raise DataError(f"{len(failed)} of {len(takes)} takes failed: {', '.join(failed[:5])}; run it again.")
+
+
+@app.command()
 def video(
     files: Annotated[list[Path], typer.Argument(help="Videos with sound, of any kind PyAV can read.")],
     out: Out,

@@ -14,7 +14,9 @@ SPLITS: Final[tuple[Split, ...]] = ("train", "validation")
 
 
 class Level(NamedTuple):
-    """A playable map: ``wad`` is a file name without suffix (``freedoom2``), ``map`` its lump (``MAP05``)."""
+    """A playable map, in capitals: ``wad`` is a file name without suffix (``freedoom2``), ``map`` its lump
+    (``MAP05``); for OpenArena they are ``openarena`` and such as ``OA_DM1``.
+    """
 
     wad: str
     map: str
@@ -47,6 +49,13 @@ SCENARIOS: Final[tuple[Level, ...]] = (
 )
 """Small arenas of ViZDoom: training only."""
 
+OPENARENA = "openarena"
+OPENARENA_MAPS: Final[dict[Split, tuple[Level, ...]]] = {
+    "train": tuple(Level(OPENARENA, f"OA_{name}") for name in ("DM1", "DM2", "DM3", "DM4", "RPG3DM2")),
+    "validation": (Level(OPENARENA, "OA_DM5"),),
+}
+"""OpenArena's maps that may be recorded; all its others are held out."""
+
 
 def levels(split: Split) -> tuple[Level, ...]:
     """Return the maps of ``split``, without the scenarios."""
@@ -67,14 +76,15 @@ def split_of(wad: str, map_name: str) -> Split:
         HeldOutError: the map is held out, or on no list (an unknown map could be a held-out one renamed).
     """
     level = Level(wad.lower(), map_name.upper())
-    if level in TRAIN_MAPS or level in SCENARIOS:
+    if level in TRAIN_MAPS or level in SCENARIOS or level in OPENARENA_MAPS["train"]:
         return "train"
-    if level in VALIDATION_MAPS:
+    if level in VALIDATION_MAPS or level in OPENARENA_MAPS["validation"]:
         return "validation"
-    known = "is held out" if level in HELD_OUT_MAPS else "is on no list of sr_runtime/data/splits.py"
+    is_held_out = level in HELD_OUT_MAPS or level.wad == OPENARENA
+    known = "is held out" if is_held_out else "is on no list of sr_runtime/data/splits.py"
     raise HeldOutError(
         f"{level.wad} {level.map} {known}: it must not be recorded, trained or tuned on. "
-        "Choose a map of sr_runtime.data.splits.TRAIN_MAPS or VALIDATION_MAPS."
+        "Choose a map of sr_runtime.data.splits: TRAIN_MAPS, VALIDATION_MAPS or OPENARENA_MAPS."
     )
 
 

@@ -62,7 +62,7 @@ class ClipMeta(msgspec.Struct, frozen=True, kw_only=True):
     clip_id: str
     split: Split
     source: str
-    """``vizdoom`` or ``video``."""
+    """``vizdoom``, ``openarena`` or ``video``."""
     kind: str
     """How it was played (``dense``, ``scenario``, ``sparse``, ``quiet``), or ``video``."""
     width: int
@@ -71,7 +71,7 @@ class ClipMeta(msgspec.Struct, frozen=True, kw_only=True):
     map: str = ""
     seed: int = 0
     origin: str = ""
-    """For imported videos: the file's name."""
+    """For imported videos: the file's name; for OpenArena the demo's."""
     frame_alignment: str = "end_of_hop"
     sample_rate: int = SAMPLE_RATE
     hops: int = 0
