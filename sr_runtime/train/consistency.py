@@ -103,11 +103,11 @@ class ConsistencyPass(nn.Module):
         self.generator, self.settings = generator, settings
         self.mapping = ECT_MAPPINGS[settings.recipe.upper()]
 
-    def forward(self, grids: Tensor, latents: Tensor, drop: Tensor, progress: float) -> Tensor:
+    def forward(self, batch: Windows, drop: Tensor, progress: float) -> Tensor:
         """Return the loss of a batch at a run's progress."""
         draws, mapping = self.settings.noise_draws, self.mapping
-        z = condition_of(self.generator, Windows(grids, latents), drop).repeat(draws, 1)
-        clean = latents.flatten(0, 1).float().repeat(draws, 1)
+        z = condition_of(self.generator, batch, drop).repeat(draws, 1)
+        clean = batch.latents.flatten(0, 1).float().repeat(draws, 1)
         later = sample_sigma((len(clean),), mapping.p_mean, mapping.p_std, clean.device)
         earlier = ect_earlier_time(later, stage_at(progress, mapping), mapping)
         return consistency_loss(self.generator, z, clean, (later, earlier), torch.randn_like(clean), mapping)
@@ -125,7 +125,7 @@ class ConsistencyStage(GeneratorStage):
 
     def loss(self, module: nn.Module, batch: Windows, drop: Tensor, progress: float) -> dict[str, Tensor]:
         """See :class:`GeneratorStage`."""
-        return {"loss": module(batch.grids, batch.latents, drop, progress)}
+        return {"loss": module(batch, drop, progress)}
 
     def write_samples(self, run: RunFolder) -> None:
         """See :class:`GeneratorStage`."""
@@ -178,6 +178,7 @@ def train_stage2(
         backbone_weights,
         fill_report,
         settings.cached_only,
+        settings.own_history,
         fit=generator.pca.fit(),
     )
     stage = ConsistencyStage(caches, settings, generator)

@@ -31,7 +31,7 @@ HEUN_STEPS = 8
 def condition_of(generator: Generator, batch: Windows, drop: Tensor) -> Tensor:
     """Return z float32 (B·T, 2·width) of a batch; ``drop`` (B,) marks crops whose video is ∅."""
     differences = sequence_differences(batch.grids, first=generator.config.vision.first_difference)
-    return generator.condition(batch.grids, differences, batch.latents, drop).flatten(0, 1).float()
+    return generator.condition(batch.grids, differences, batch.history, drop).flatten(0, 1).float()
 
 
 def diffusion_loss(
@@ -59,11 +59,11 @@ class DiffusionPass(nn.Module):
         super().__init__()
         self.generator, self.settings = generator, settings
 
-    def forward(self, grids: Tensor, latents: Tensor, drop: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, batch: Windows, drop: Tensor) -> tuple[Tensor, Tensor]:
         """Return loss and weighted error of a batch."""
         settings = self.settings
-        z = condition_of(self.generator, Windows(grids, latents), drop).repeat(settings.noise_draws, 1)
-        clean = latents.flatten(0, 1).float().repeat(settings.noise_draws, 1)
+        z = condition_of(self.generator, batch, drop).repeat(settings.noise_draws, 1)
+        clean = batch.latents.flatten(0, 1).float().repeat(settings.noise_draws, 1)
         sigma = sample_sigma((len(clean),), settings.noise_mean, settings.noise_std, clean.device)
         return diffusion_loss(self.generator, z, clean, sigma, torch.randn_like(clean))
 
@@ -80,7 +80,7 @@ class DiffusionStage(GeneratorStage):
     def loss(self, module: nn.Module, batch: Windows, drop: Tensor, progress: float) -> dict[str, Tensor]:
         """See :class:`GeneratorStage`."""
         del progress
-        total, error = module(batch.grids, batch.latents, drop)
+        total, error = module(batch, drop)
         return {"loss": total, "error": error}
 
     def write_samples(self, run: RunFolder) -> None:
@@ -127,6 +127,7 @@ def train_stage1(
         backbone_weights,
         fill_report,
         settings.cached_only,
+        settings.own_history,
         fit=generator.pca.fit() if init else None,
     )
     stage = DiffusionStage(caches, settings, generator)

@@ -28,6 +28,7 @@ from sr_runtime.train.features import FeatureCache
 from sr_runtime.train.latents import LatentCache
 from sr_runtime.train.loop import Metrics
 from sr_runtime.train.optimiser import build_optimiser, set_rate
+from sr_runtime.train.own_history import HistoryCache
 from sr_runtime.train.run_folder import RunFolder
 from sr_runtime.train.schedule import ema_decay, learning_rate
 from sr_runtime.train.settings import DiffusionSettings
@@ -49,6 +50,7 @@ class Caches:
         backbone_weights: for backbones whose weights come with no package.
         report: told about the work.
         cached_only: leave out clips without features instead of computing them.
+        own_history: network folder of a generator whose own play is cached too; '' for none.
         fit: the PCA of a network to go on training; None fits one on the store.
     """
 
@@ -60,6 +62,7 @@ class Caches:
         backbone_weights: Path | None = None,
         report: FillReport | None = None,
         cached_only: bool = False,
+        own_history: str = "",
         fit: PCAFit | None = None,
     ) -> None:
         self.store, self.vae = store, vae
@@ -73,6 +76,9 @@ class Caches:
             raise TrainingError(f"{store.root} has no training clips; record some with sr-runtime record")
         for name, cache in (("latents", self.latents), ("features", self.features)):
             cache.fill([*self.train, *self.validation], _named(report, name))
+        self.histories = HistoryCache(store, Path(own_history), self.features) if own_history else None
+        if self.histories:
+            self.histories.fill([*self.train, *self.validation], _named(report, "own histories"))
 
 
 def _named(report: FillReport | None, name: str) -> Callable[[int, int], None] | None:
@@ -198,6 +204,8 @@ class GeneratorStage(ABC):
             settings.source_share,
             settings.quiet_share,
             settings.lookahead_hops,
+            self.caches.histories,
+            settings.own_history_share,
         )
 
 

@@ -17,6 +17,7 @@ from sr_runtime.data.store import Clip
 from sr_runtime.errors import TrainingError
 from sr_runtime.train.features import FeatureCache
 from sr_runtime.train.latents import LatentCache
+from sr_runtime.train.own_history import HistoryCache
 from sr_runtime.train.sources import simulated_source, steady_source
 
 
@@ -25,11 +26,13 @@ class Windows(NamedTuple):
 
     Attributes:
         grids: float32 (B, T, c, h, w), what each hop sees; held pictures are there twice.
-        latents: float32 (B, T, 64), normalised to σ_data.
+        latents: float32 (B, T, 64), normalised to σ_data: what is to be learned.
+        history: same shape, what is looked back on: the latents themselves, or what a generator played.
     """
 
     grids: Tensor
     latents: Tensor
+    history: Tensor
 
 
 class WindowSampler:
@@ -43,6 +46,8 @@ class WindowSampler:
         source_share: share of crops with a simulated source instead of a steady 30 frames/s.
         quiet_share: share drawn uniformly; the others are drawn by how much happens in the latents.
         lookahead_hops: how many hops ahead of its own a picture is shown.
+        histories: filled cache of what a generator played itself, or None for true histories only.
+        own_history_share: share of random crops that look back on it.
     """
 
     def __init__(
@@ -54,9 +59,11 @@ class WindowSampler:
         source_share: float = 0.5,
         quiet_share: float = 0.4,
         lookahead_hops: int = 0,
+        histories: HistoryCache | None = None,
+        own_history_share: float = 0.0,
     ) -> None:
         self.crop_hops, self.source_share, self.quiet_share = crop_hops, source_share, quiet_share
-        self.lookahead_hops = lookahead_hops
+        self.lookahead_hops, self.own_history_share = lookahead_hops, own_history_share
         self.clips = [clip for clip in clips if clip.hops >= crop_hops]
         if not self.clips:
             raise TrainingError(
@@ -65,6 +72,7 @@ class WindowSampler:
             )
         self.features = [features.read(clip) for clip in self.clips]
         self.latents = [latents.read(clip) for clip in self.clips]
+        self.histories = [histories.read(clip) for clip in self.clips] if histories else None
         vae = latents.vae
         self._mean, self._scale = vae.latent_mean.numpy(), 2.0 * vae.latent_std.numpy()
         self._starts, self._weights = self._weigh()
@@ -103,7 +111,7 @@ class WindowSampler:
 
     def _crop(
         self, place: npt.NDArray[np.int64], rng: np.random.Generator | None
-    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    ) -> tuple[npt.NDArray[np.float32], ...]:
         clip, start, hops = int(place[0]), int(place[1]), self.crop_hops
         simulate = rng is not None and rng.random() < self.source_share
         seen = simulated_source(hops, rng) if simulate and rng is not None else steady_source(hops)
@@ -113,4 +121,7 @@ class WindowSampler:
         mean, logvar = (part[start : start + hops].astype(np.float32) for part in self.latents[clip])
         if rng is not None:
             mean = mean + np.exp(0.5 * logvar) * rng.standard_normal(mean.shape, np.float32)
-        return grids, (mean - self._mean) / self._scale
+        latents = (mean - self._mean) / self._scale
+        if self.histories is None or rng is None or rng.random() >= self.own_history_share:
+            return grids, latents, latents
+        return grids, latents, self.histories[clip][start : start + hops].astype(np.float32)

@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -183,6 +184,19 @@ def test_second_stage_can_tune_the_head_alone(store, vae, tmp_path):
     changed = {name for name in before if not torch.equal(before[name], after[name])}
     assert changed
     assert all(name.startswith("diffusion_head.") for name in changed)
+
+
+def test_generator_is_tuned_on_histories_that_it_played_itself(store, vae, tmp_path):
+    train_stage1(store.root, tmp_path / "one", vae, stage1_settings(steps=2), config=TINY)
+    network = tmp_path / "one" / "network"
+    settings = stage2_settings(own_history=str(network), own_history_share=1.0)
+    assert train_stage2(store.root, tmp_path / "two", vae, settings, init=network)
+    played = sorted((store.root / "histories").glob("*/*.npy"))
+    assert [path.stem for path in played] == store.clip_ids()
+    first = np.load(played[0])
+    assert first.shape == (store.clips()[0].hops, 64)
+    assert np.isfinite(first).all()
+    assert first.std() > 0.01
 
 
 def test_second_stage_without_a_first_one_is_refused(store, vae, tmp_path):

@@ -1,0 +1,79 @@
+"""What a generator would have played itself: histories in which it meets its own mistakes in training.
+
+Teacher-forced, a generator only ever looks back on true sound; live, it looks back on its own. Training on
+recordings of its own play with the true sound as the goal closes that gap (DAgger: Ross, Gordon and Bagnell,
+2011; one round, computed ahead). Called by the caches of both generator stages.
+
+    STORE/histories/<network>/<clip_id>.npy     float16 (hops, 64), normalised latents
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from sr_runtime.data.store import Clip, ClipStore
+from sr_runtime.model.checkpoint import load_generator
+from sr_runtime.model.edm import CONSISTENCY_TIMES
+from sr_runtime.train.features import FeatureCache
+from sr_runtime.train.latents import network_key
+from sr_runtime.train.rollout import Sampling, generate_latents
+
+Half = npt.NDArray[np.float16]
+
+ROWS = 32
+"""Clips that are played side by side."""
+
+SAMPLING = Sampling(guidance=1.5, consistency_times=CONSISTENCY_TIMES[4], autocast=True)
+"""As the shipped model is played."""
+
+
+class HistoryCache:
+    """A generator's own latents for a store's clips, each played from a cold start.
+
+    Args:
+        store: where the clips are.
+        network: network folder of a generator after stage 2.
+        features: what it sees; filled.
+    """
+
+    def __init__(self, store: ClipStore, network: Path, features: FeatureCache) -> None:
+        self.network, self.features = network, features
+        self.folder = store.root / "histories" / network_key(network)
+        self.folder.mkdir(parents=True, exist_ok=True)
+
+    def fill(self, clips: list[Clip], report: Callable[[int, int], None] | None = None) -> None:
+        """Play what is missing, clips of one length side by side; ``report`` is told how many are done."""
+        missing = sorted(
+            (clip for clip in clips if not self._path(clip).exists()), key=lambda clip: clip.hops
+        )
+        done = len(clips) - len(missing)
+        generator = load_generator(self.network).eval() if missing else None
+        while missing:
+            same = [clip for clip in missing if clip.hops == missing[0].hops][:ROWS]
+            assert generator is not None
+            grids = torch.from_numpy(np.stack([self.features.read(clip) for clip in same]))
+            latents = generate_latents(generator, grids, list(range(done, done + len(same))), SAMPLING)
+            for clip, played in zip(same, latents, strict=True):
+                self._write(clip, played.half().numpy())
+            missing = missing[len(same) :]
+            done += len(same)
+            if report:
+                report(done, len(clips))
+
+    def read(self, clip: Clip) -> Half:
+        """Return a clip's own latents, float16 (hops, 64), normalised."""
+        played: Half = np.load(self._path(clip))
+        return played
+
+    def _write(self, clip: Clip, played: Half) -> None:
+        partial = self.folder / f".{clip.clip_id}.partial.npy"
+        np.save(partial, played)
+        partial.replace(self._path(clip))
+
+    def _path(self, clip: Clip) -> Path:
+        return self.folder / f"{clip.clip_id}.npy"
