@@ -12,8 +12,8 @@ namespace SoundReactor
             switch (state)
             {
                 case LinkState.NobodyListens:
-                    return "No runtime: " + failure + ". Start it in Window > SoundReactor or with 'sr-runtime serve', and "
-                        + "check that both name the same port.";
+                    return "No connection: " + failure + ". If no runtime runs, start it in Window > SoundReactor or with "
+                        + "'sr-runtime serve'; check that both name the same port.";
                 case LinkState.Silent:
                     return "Something accepts the connection but does not answer" + In(failure)
                         + ". Another program may own the port, or the runtime hangs: look at its window.";
