@@ -12,11 +12,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 if TYPE_CHECKING:
+    from sr_runtime.data.store import Clip
     from sr_runtime.engine.session import Engine
     from sr_runtime.evaluate.clips import EvaluationClip
     from sr_runtime.evaluate.evaluation import Evaluation
     from sr_runtime.evaluate.generate import Progress as OnHop
     from sr_runtime.evaluate.generate import Sampling
+    from sr_runtime.evaluate.onset_classifier import OnsetClassifier
     from sr_runtime.evaluate.report import Report
     from sr_runtime.evaluate.retrieval import Retrieval
 
@@ -45,7 +47,8 @@ def evaluate(
     training: Annotated[
         list[Path] | None,
         typer.Option(
-            help="Clip stores with training clips, for the baseline retrieval. [default: --data]",
+            help="Clip store with training clips (repeatable): for the baseline retrieval and, those with "
+            "stems, for telling classes of sounds apart. [default: --data]",
             show_default=False,
         ),
     ] = None,
@@ -85,6 +88,7 @@ def evaluate(
     from sr_runtime.engine.session import Engine
     from sr_runtime.errors import ConfigError
     from sr_runtime.evaluate.generate import Sampling
+    from sr_runtime.evaluate.retrieval import training_clips
 
     if axes and not sweep:
         raise ConfigError(f"evaluate: axes such as {axes[0]!r} belong behind --sweep")
@@ -98,9 +102,10 @@ def evaluate(
     if sweep:
         _sweep(engine, chosen, sampling, [*sweep, *(axes or [])], out, json)
     else:
-        stores = training or ([data] if data else [])
-        retrieval = _retrieval(engine, stores, retrieval_minutes) if retrieval_minutes else None
-        _evaluate(engine, chosen, sampling, seeds, out, json, readme, reference, retrieval)
+        known = training_clips(training or ([data] if data else []))
+        retrieval = _retrieval(engine, known, retrieval_minutes) if retrieval_minutes else None
+        classifier = _classifier(chosen, known)
+        _evaluate(engine, chosen, sampling, seeds, out, json, readme, reference, retrieval, classifier)
 
 
 def _reference(engine: Engine, bundle: str | None) -> Engine | None:
@@ -116,16 +121,31 @@ def _reference(engine: Engine, bundle: str | None) -> Engine | None:
     return reference
 
 
-def _retrieval(engine: Engine, stores: list[Path], minutes: float) -> Retrieval | None:
-    """Return the baseline retrieval, or None where the stores have no training clips."""
-    from sr_runtime.evaluate.retrieval import Retrieval, choose_segments, training_clips
+def _retrieval(engine: Engine, known: list[Clip], minutes: float) -> Retrieval | None:
+    """Return the baseline retrieval, or None where there are no training clips."""
+    from sr_runtime.evaluate.retrieval import Retrieval, choose_segments
 
-    segments = choose_segments(training_clips(stores), minutes)
+    segments = choose_segments(known, minutes)
     if not segments:
         _CONSOLE.print("no training clips: the baseline retrieval is left out (name some: --training STORE)")
         return None
     with _bar("looking at training pictures", sum(segment.hops for segment in segments)) as advance:
         return Retrieval(engine, segments, advance)
+
+
+def _classifier(clips: list[EvaluationClip], known: list[Clip]) -> OnsetClassifier | None:
+    """Return what tells classes of sounds apart; None where the clips or the training clips have no stems."""
+    from sr_runtime.evaluate.onset_classifier import train_classifier
+
+    if not any(clip.clip.meta.stems for clip in clips):
+        return None
+    with _CONSOLE.status("learning to tell classes of sounds apart"):
+        classifier = train_classifier(known)
+    if classifier is None:
+        _CONSOLE.print(
+            "no training clips with stems: class accuracy is left out (name some: --training STORE)"
+        )
+    return classifier
 
 
 def _clips(data: Path | None, count: int | None, report_on: int = 0) -> list[EvaluationClip]:
@@ -178,6 +198,7 @@ def _evaluate(
     readme: Path | None,
     reference: Engine | None,
     retrieval: Retrieval | None,
+    classifier: OnsetClassifier | None,
 ) -> None:
     from sr_runtime.evaluate.evaluation import evaluate as run
     from sr_runtime.evaluate.judge import make_report
@@ -197,7 +218,7 @@ def _evaluate(
     with _bar(f"sounding {len(clips)} clips", hops) as advance:
         result = run(engine, clips, ears, sampling, seeds, advance, reference, retrieval)
     with _CONSOLE.status("computing the figures"):
-        report = make_report(result, engine, sampling, seeds, reference)
+        report = make_report(result, engine, sampling, seeds, reference, classifier)
     _write_out(report, result, out)
     if json is not None:
         write_json(report, json)

@@ -14,6 +14,7 @@ import numpy as np
 
 from sr_runtime.data.store import Clip, ClipStore, Pcm
 from sr_runtime.errors import DataError
+from sr_runtime.evaluate.isolated import IsolatedOnsets, isolated_onsets
 from sr_runtime.evaluate.onsets import FloatArray, detect_onsets
 from sr_runtime.types import Audio
 
@@ -45,7 +46,18 @@ class EvaluationClip:
     @cached_property
     def stem_onsets_s(self) -> dict[str, FloatArray]:
         """When the sounds of each class begin, seconds, float64 (n,); empty without stems."""
-        return {name: detect_onsets(_as_audio(self.clip.stem(name))) for name in self.clip.meta.stems}
+        return {name: detect_onsets(stem_audio(self.clip, name)) for name in self.clip.meta.stems}
+
+    @cached_property
+    def isolated_onsets(self) -> IsolatedOnsets:
+        """When one class of sound begins alone; none without stems."""
+        stems = {name: stem_audio(self.clip, name) for name in self.clip.meta.stems}
+        return isolated_onsets(stems, self.stem_onsets_s)
+
+
+def stem_audio(clip: Clip, name: str) -> Audio:
+    """Return the sounds of one class alone, float32 (hops × 1600, 2), 48 kHz, −1..1."""
+    return _as_audio(clip.stem(name))
 
 
 def _as_audio(pcm: Pcm) -> Audio:

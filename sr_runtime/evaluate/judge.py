@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 
 from sr_runtime.engine.session import Engine
+from sr_runtime.evaluate.class_accuracy import class_accuracies
 from sr_runtime.evaluate.classes import class_recalls
 from sr_runtime.evaluate.distribution import (
     LEAST_FLOOR_CLIPS,
@@ -24,6 +25,7 @@ from sr_runtime.evaluate.distribution import (
 )
 from sr_runtime.evaluate.evaluation import Evaluation
 from sr_runtime.evaluate.generate import Sampling
+from sr_runtime.evaluate.onset_classifier import OnsetClassifier
 from sr_runtime.evaluate.provenance import bundle_sha256, git_commit
 from sr_runtime.evaluate.report import (
     Distances,
@@ -55,9 +57,23 @@ from sr_runtime.types import SAMPLE_RATE
 
 
 def make_report(
-    result: Evaluation, engine: Engine, sampling: Sampling, seeds: int = 1, reference: Engine | None = None
+    result: Evaluation,
+    engine: Engine,
+    sampling: Sampling,
+    seeds: int = 1,
+    reference: Engine | None = None,
+    classifier: OnsetClassifier | None = None,
 ) -> Report:
-    """Compute every figure of an evaluation; ``reference`` as in :func:`evaluate`."""
+    """Compute every figure of an evaluation.
+
+    Args:
+        result: What :func:`~sr_runtime.evaluate.evaluation.evaluate` returned for the rest.
+        engine: The same.
+        sampling: The same.
+        seeds: The same.
+        reference: The same.
+        classifier: Of sounds at onsets; None leaves the class accuracy out.
+    """
     real = result.takes["real"]
     has_soundnet = real[0].soundnet is not None
     drawn = sampling.resolved(engine)
@@ -82,6 +98,7 @@ def make_report(
         seed_spread=seed_spreads(result.takes["model"], real, seeds),
         against=_against(result, engine, reference),
         class_recall=class_recalls(result.takes["model"], real),
+        class_accuracy=class_accuracies(result.takes, classifier) if classifier else None,
         hop_ms=_hop_times(result.hop_ms),
         hops=len(result.hop_ms),
         retrieval_hops=result.retrieval_hops,

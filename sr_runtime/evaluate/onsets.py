@@ -21,6 +21,9 @@ _WINDOW: Final = 1024
 _STEP: Final = 240
 """Samples between spectra: 5 ms, a tenth of the matching tolerance."""
 
+BAND_STEP_S: Final = _STEP / SAMPLE_RATE
+"""Time between the rows of :func:`log_bands`."""
+
 _LAG: Final = 2
 """Spectra between the two that are compared: 10 ms, about the rise of a gun shot in the window."""
 
@@ -96,15 +99,22 @@ def spectral_flux(audio: Audio) -> FloatArray:
     Returns:
         float64 (spectra,), one per 5 ms, in nepers averaged over 40 bands, ≥ 0.
     """
-    bands = _log_bands(audio)
+    bands = log_bands(audio)
     # The widest neighbouring band of the past: a pitch that glides by one band is no onset.
     past = _sliding_max(bands[:-_LAG].T, 3).T
     rise = np.maximum(bands[_LAG:] - past, 0.0).mean(axis=1)
     return np.concatenate([np.zeros(_LAG), rise])
 
 
-def _log_bands(audio: Audio) -> FloatArray:
-    """Return log band magnitudes float64 (spectra, 40); spectrum t is centred on sample 240·t."""
+def log_bands(audio: Audio) -> FloatArray:
+    """Return log magnitudes of 40 bands from 60 Hz to 12 kHz.
+
+    Args:
+        audio: float32 (samples, 2), 48 kHz.
+
+    Returns:
+        float64 (spectra, 40), nepers, ≥ −6.9; spectrum t is centred on sample 240·t and spans 21 ms.
+    """
     padded = np.pad(audio, ((_WINDOW // 2, _WINDOW // 2), (0, 0)))
     windows = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW, axis=0)[::_STEP]
     weights = _band_weights()

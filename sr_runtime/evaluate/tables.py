@@ -5,6 +5,7 @@ Called by ``sr-runtime evaluate``, for the terminal, the folder, the HTML page a
 
 from __future__ import annotations
 
+from sr_runtime.evaluate.class_accuracy import accuracy_table
 from sr_runtime.evaluate.classes import class_table
 from sr_runtime.evaluate.report import Offsets, Report, Span, Spread, SyncScores, Systems
 from sr_runtime.evaluate.silence import silence_table
@@ -17,6 +18,7 @@ def markdown(report: Report) -> str:
     """Return the report as a Markdown page."""
     against = [*tolerance_table(report.against), ""] if report.against else []
     classes = [*class_table(report.class_recall), ""] if report.class_recall else []
+    classes += [*accuracy_table(report.class_accuracy), ""] if report.class_accuracy else []
     tables = [*_sync_table(report), "", *classes, *_system_table(report), ""]
     tables += [*silence_table(report.silence), "", *against]
     return "\n".join([*_head(report), "", *tables])

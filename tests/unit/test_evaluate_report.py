@@ -64,7 +64,7 @@ def test_json_has_the_promised_keys(evaluated):
     report = json.loads((evaluated / "mine.json").read_text())
     assert set(report) == {
         *("n_clips", "n_sync_clips", "seconds", "onset_f1", "offset_ms", "kl_yamnet", "kad_yamnet"),
-        *("sync", "retrieval_hops", "silence", "kad_soundnet", "fad_soundnet"),
+        *("sync", "retrieval_hops", "silence", "kad_soundnet", "fad_soundnet", "class_accuracy"),
         *(
             "kl_yamnet_sparse",
             "kl_yamnet_dense",
@@ -89,7 +89,7 @@ def test_json_has_the_promised_keys(evaluated):
         assert set(scores) == {"onset_f1", "chance", "precision", "recall", "offset_ms"}
     for metric in ("kl_yamnet", "kl_yamnet_sparse", "kl_yamnet_dense", "loudness_corr", "side_agreement"):
         assert set(report[metric]) == SYSTEMS
-    for metric in ("kad_yamnet", "fad_yamnet", "kad_soundnet", "fad_soundnet"):
+    for metric in ("kad_yamnet", "fad_yamnet", "kad_soundnet", "fad_soundnet", "class_accuracy"):
         assert set(report[metric]) == SYSTEMS | {"real_floor", "interval", "n", "n_real"}
 
 

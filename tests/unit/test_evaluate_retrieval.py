@@ -67,9 +67,9 @@ def test_only_training_clips_are_replayed(store):
 
 def test_clips_with_stems_are_quieter_and_used_only_alone(tmp_path: Path):
     write_clip(tmp_path, "stems", "dense", [5], hops=30, stems={"weapon": [5]}, split="train")
-    assert [clip.clip_id for clip in training_clips([tmp_path])] == ["stems"]
+    assert {part.clip.clip_id for part in choose_segments(training_clips([tmp_path]))} == {"stems"}
     write_clip(tmp_path, "plain", "dense", [5], hops=30, split="train")
-    assert [clip.clip_id for clip in training_clips([tmp_path])] == ["plain"]
+    assert {part.clip.clip_id for part in choose_segments(training_clips([tmp_path]))} == {"plain"}
 
 
 def test_budget_is_spread_over_the_clips(store):
