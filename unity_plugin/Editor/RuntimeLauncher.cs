@@ -9,7 +9,7 @@ namespace SoundReactor.Editor
 {
     /// <summary>
     /// The runtime that this editor has started. Its process id is kept in the session's state, so that it is found again
-    /// after a domain reload; it ends with the editor, or in Window > SoundReactor.
+    /// after a domain reload; it ends with the editor, however that ends, or in Window > SoundReactor.
     /// </summary>
     public static class RuntimeLauncher
     {
@@ -66,8 +66,10 @@ namespace SoundReactor.Editor
         {
             try
             {
+                List<string> arguments = RuntimeProcess.ServeArguments(
+                    RuntimeSettings.Bundle, RuntimeSettings.Arguments, Process.GetCurrentProcess().Id);
                 RuntimeProcess process = RuntimeProcess.Start(
-                    RuntimeSettings.Command, RuntimeSettings.ServeArguments(), LogPath, new Dictionary<string, string>());
+                    RuntimeSettings.Command, arguments, LogPath, new Dictionary<string, string>());
                 SessionState.SetInt(PidKey, process.Pid);
                 SessionState.SetInt(StartedKey, process.StartedAt);
                 return "";

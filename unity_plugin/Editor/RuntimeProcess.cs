@@ -68,6 +68,18 @@ namespace SoundReactor.Editor
             }
         }
 
+        /// <summary>
+        /// Return the arguments of 'serve' for a runtime that ends with the process <paramref name="companion"/>, however that
+        /// one ends. <paramref name="more"/>: further ones, separated by spaces.
+        /// </summary>
+        public static List<string> ServeArguments(string bundle, string more, int companion)
+        {
+            List<string> arguments = new List<string>();
+            arguments.AddRange(new[] { "serve", "--bundle", bundle, "--exit-with-pid", companion.ToString() });
+            arguments.AddRange(more.Split(new[] { ' ' }, StringSplitOptions.RemoveEmptyEntries));
+            return arguments;
+        }
+
         /// <summary>Start <paramref name="command"/> with arguments; both may contain spaces.</summary>
         /// <exception cref="InvalidOperationException">The system cannot start it; the message says why.</exception>
         public static RuntimeProcess Start(

@@ -1,4 +1,3 @@
-using System.Collections.Generic;
 using UnityEditor;
 
 namespace SoundReactor.Editor
@@ -29,23 +28,6 @@ namespace SoundReactor.Editor
         {
             get { return EditorPrefs.GetString(ArgumentsKey, "--audio-device none"); }
             set { EditorPrefs.SetString(ArgumentsKey, value); }
-        }
-
-        /// <summary>Return all arguments of 'serve'.</summary>
-        public static List<string> ServeArguments()
-        {
-            List<string> arguments = new List<string>();
-            arguments.Add("serve");
-            arguments.Add("--bundle");
-            arguments.Add(Bundle);
-            foreach (string argument in Arguments.Split(' '))
-            {
-                if (argument.Length > 0)
-                {
-                    arguments.Add(argument);
-                }
-            }
-            return arguments;
         }
     }
 }

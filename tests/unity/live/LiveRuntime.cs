@@ -32,9 +32,12 @@ namespace SoundReactor.Tests.Live
             Start();
         }
 
+        /// <summary>The process with which the runtime ends: this one, as the editor does it.</summary>
+        public int Companion = Process.GetCurrentProcess().Id;
         public string CaptureFolder { get { return Path.Combine(_folder, "captured"); } }
         public string ConnectionFilePath { get { return Path.Combine(_folder, "connection.json"); } }
         public ConnectionFile File { get { return ConnectionFile.TryRead(ConnectionFilePath); } }
+        public bool IsRunning { get { return _process.IsRunning; } }
         public int Pid { get { return _process.Pid; } }
         public string Words { get { return _process.ReadLog(); } }
 
@@ -45,11 +48,9 @@ namespace SoundReactor.Tests.Live
             System.IO.File.Delete(ConnectionFilePath);
             Dictionary<string, string> environment = new Dictionary<string, string>();
             environment["SR_CONNECTION_FILE"] = ConnectionFilePath;
-            List<string> arguments = new List<string>(new[]
-            {
-                "-m", "sr_runtime", "serve", "--bundle", _bundle, "--endpoint", "tcp://127.0.0.1:0",
-                "--audio-device", "none"
-            });
+            List<string> arguments = new List<string>(new[] { "-m", "sr_runtime" });
+            arguments.AddRange(RuntimeProcess.ServeArguments(
+                _bundle, "--endpoint tcp://127.0.0.1:0  --audio-device none", Companion));
             if (_isCapturing)
             {
                 arguments.AddRange(new[] { "--capture", CaptureFolder });

@@ -61,6 +61,21 @@ namespace SoundReactor.Tests.Live
         }
 
         [Test]
+        public void A_runtime_ends_with_the_editor_that_is_killed()
+        {
+            RuntimeProcess editor = RuntimeProcess.Start("sleep", new[] { "600" }, _log, new Dictionary<string, string>());
+            using (LiveRuntime runtime = new LiveRuntime("probe"))
+            {
+                runtime.Kill();
+                runtime.Companion = editor.Pid;
+                runtime.Start();
+                editor.Kill();
+                Assert.That(Wait.Until(delegate { return !runtime.IsRunning; }, 30000), runtime.Words);
+                Assert.That(runtime.File, Is.Null, "it ended in order");
+            }
+        }
+
+        [Test]
         public void A_running_one_is_found_again_and_ends_when_asked()
         {
             RuntimeProcess process = RuntimeProcess.Start("sleep", new[] { "60" }, _log, new Dictionary<string, string>());
