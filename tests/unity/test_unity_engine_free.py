@@ -66,7 +66,7 @@ def test_the_client_works_and_fails_well_against_the_real_runtime(engine_free: P
     ]
     compile_all(stubs_and_components, engine_free, UNITY_2022)
     names = run_nunit(LIVE_TESTS, engine_free)
-    assert len(names) >= 43
+    assert len(names) >= 44
     for part in (
         "BadPeer",
         "RuntimeClient",

@@ -274,6 +274,66 @@ namespace SoundReactor.Tests.Live
             }
         }
 
+        /// <summary>Notes the kinds of messages that a client sends.</summary>
+        private sealed class Kinds : IZmtpListener
+        {
+            public readonly List<MessageKind> Heard = new List<MessageKind>();
+
+            public void OnGreeting()
+            {
+            }
+
+            public void OnReady()
+            {
+            }
+
+            public void OnPing(byte[] data, int contextAt, int contextLength)
+            {
+            }
+
+            public void OnMessage(byte[] data, int at, int length)
+            {
+                lock (Heard)
+                {
+                    Heard.Add((MessageKind)data[at]);
+                }
+            }
+
+            /// <summary>Listen until the client closes the connection.</summary>
+            public void Follow(Socket socket)
+            {
+                ZmtpDecoder decoder = new ZmtpDecoder(this);
+                for (int count = 1; count > 0;)
+                {
+                    count = socket.Receive(decoder.Buffer, decoder.WriteAt, decoder.Room, SocketFlags.None);
+                    decoder.Advance(count);
+                }
+            }
+        }
+
+        [Test]
+        public void Bye_is_the_last_word_and_no_frame_follows_it()
+        {
+            for (int i = 0; i < 20; i++)
+            {
+                Kinds kinds = new Kinds();
+                using (Peer peer = new Peer(delegate(Socket socket)
+                {
+                    socket.Send(Handshake());
+                    socket.Send(Message(Welcome));
+                    kinds.Follow(socket);
+                }))
+                {
+                    RuntimeClient client = Started(peer);
+                    Expect(client, LinkState.Running);
+                    Source.Send(client, 1);
+                    client.Dispose();
+                }
+                Assert.That(kinds.Heard[0], Is.EqualTo(MessageKind.Hello));
+                Assert.That(kinds.Heard[kinds.Heard.Count - 1], Is.EqualTo(MessageKind.Bye), "round " + i);
+            }
+        }
+
         [Test]
         public void A_frame_cannot_claim_more_bytes_than_it_has()
         {

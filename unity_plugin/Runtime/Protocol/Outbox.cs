@@ -32,6 +32,15 @@ namespace SoundReactor.Protocol
             lock (_gate)
             {
                 _controls.Clear();
+                DropFrame();
+            }
+        }
+
+        /// <summary>Forget the frame that waits: its session ends.</summary>
+        internal void DropFrame()
+        {
+            lock (_gate)
+            {
                 if (_waiting != null)
                 {
                     _free.Push(_waiting);

@@ -105,6 +105,10 @@ namespace SoundReactor.Protocol
             Welcome welcome = _welcome;
             if (welcome != null)
             {
+                lock (_gate)
+                {
+                    _outbox.DropFrame(); // controls leave first: it would come after bye, and be refused
+                }
                 _controls.SayBye(welcome.Session, "closed by the client");
             }
             _transport.Stop(StopPatienceMs);
