@@ -15,11 +15,9 @@ if TYPE_CHECKING:
     from sr_runtime.data.store import Clip
     from sr_runtime.engine.session import Engine
     from sr_runtime.evaluate.clips import EvaluationClip
-    from sr_runtime.evaluate.evaluation import Evaluation
     from sr_runtime.evaluate.generate import Progress as OnHop
     from sr_runtime.evaluate.generate import Sampling
     from sr_runtime.evaluate.onset_classifier import OnsetClassifier
-    from sr_runtime.evaluate.report import Report
     from sr_runtime.evaluate.retrieval import Retrieval
 
 _DEFAULT_CLIPS = 16
@@ -67,6 +65,10 @@ def evaluate(
     out: Annotated[Path, typer.Option(help="Folder for report, plots and example sounds.")] = Path(
         "evaluation"
     ),
+    report: Annotated[
+        Path | None,
+        typer.Option(help="Folder for a report page with sounds and a blind listening test (HTML)."),
+    ] = None,
     nfe: Annotated[int | None, typer.Option(help="Evaluations of the head per hop.")] = None,
     guidance: Annotated[float | None, typer.Option(help="Guidance scale.")] = None,
     sampler: Annotated[str | None, typer.Option(help="consistency or heun.")] = None,
@@ -105,7 +107,9 @@ def evaluate(
         known = training_clips(training or ([data] if data else []))
         retrieval = _retrieval(engine, known, retrieval_minutes) if retrieval_minutes else None
         classifier = _classifier(chosen, known)
-        _evaluate(engine, chosen, sampling, seeds, out, json, readme, reference, retrieval, classifier)
+        _evaluate(
+            engine, chosen, sampling, seeds, out, json, readme, reference, retrieval, classifier, report
+        )
 
 
 def _reference(engine: Engine, bundle: str | None) -> Engine | None:
@@ -199,8 +203,10 @@ def _evaluate(
     reference: Engine | None,
     retrieval: Retrieval | None,
     classifier: OnsetClassifier | None,
+    pages: Path | None,
 ) -> None:
     from sr_runtime.evaluate.evaluation import evaluate as run
+    from sr_runtime.evaluate.folder import write_folder
     from sr_runtime.evaluate.judge import make_report
     from sr_runtime.evaluate.report import write_json
     from sr_runtime.evaluate.scores import Ears
@@ -219,29 +225,15 @@ def _evaluate(
         result = run(engine, clips, ears, sampling, seeds, advance, reference, retrieval)
     with _CONSOLE.status("computing the figures"):
         report = make_report(result, engine, sampling, seeds, reference, classifier)
-    _write_out(report, result, out)
+        write_folder(report, result, out, pages)
     if json is not None:
         write_json(report, json)
     if readme is not None:
         fill(readme, "metrics", markdown(report).partition("\n")[2])
     Console().print(markdown(report), markup=False, soft_wrap=True)
     _CONSOLE.print(f"report, plots and example sounds are in {out}")
-
-
-def _write_out(report: Report, result: Evaluation, out: Path) -> None:
-    from sr_runtime.evaluate import plots
-    from sr_runtime.evaluate.examples import write_examples
-    from sr_runtime.evaluate.report import write_json
-    from sr_runtime.evaluate.tables import markdown
-
-    out.mkdir(parents=True, exist_ok=True)
-    write_json(report, out / "report.json")
-    (out / "report.md").write_text(markdown(report), encoding="utf-8")
-    plots.plot_bars(report, out / "bars.png")
-    plots.plot_onsets(result.takes["model"], out / "onsets.png")
-    pairs = [(e.clip.clip.clip_id, e.clip.true_audio, e.generated) for e in result.examples]
-    plots.plot_spectrograms(pairs, out / "spectrograms.png")
-    write_examples(result.examples, out)
+    if pages is not None:
+        _CONSOLE.print(f"open {pages / 'index.html'}; the listening test is {pages / 'listening.html'}")
 
 
 def _sweep(

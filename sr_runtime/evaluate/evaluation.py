@@ -20,15 +20,21 @@ from sr_runtime.evaluate.scores import Ears, Take, listen
 from sr_runtime.evaluate.tolerance import hear_reference, spelt_out
 from sr_runtime.types import Audio
 
-_EXAMPLES: Final = 3
+_EXAMPLES: Final = 4
+"""Clips kept whole: about 60 MB each, with five sounds."""
 
 
 @dataclass(frozen=True)
 class Example:
-    """A clip kept for listening and plots: its real and its generated sound."""
+    """A clip kept for listening and plots.
+
+    Attributes:
+        clip: The clip.
+        sounds: System, or ``real`` → its sound of the whole clip, float32 (hops × 1600, 2), 48 kHz.
+    """
 
     clip: EvaluationClip
-    generated: Audio
+    sounds: dict[str, Audio]
 
 
 @dataclass
@@ -38,7 +44,7 @@ class Evaluation:
     Attributes:
         clips: The clips.
         takes: System (``model``, ``real`` or a baseline) → its takes.
-        examples: A few clips with their generated sound.
+        examples: A few clips with the sounds that are worth hearing.
         hop_ms: Milliseconds of computing of each generated hop.
         retrieval_hops: Training pictures that retrieval chose from.
     """
@@ -100,7 +106,7 @@ def hear_model(
     seeds: int,
     on_progress: Progress,
 ) -> None:
-    """Add the model's takes, its examples and its hop times."""
+    """Add the model's takes, the examples and its hop times."""
     wanted = {clip.index for clip in result.clips[:: max(1, len(result.clips) // _EXAMPLES)][:_EXAMPLES]}
     takes = result.takes.setdefault("model", [])
     for clip in result.clips:
@@ -109,7 +115,7 @@ def hear_model(
             result.hop_ms.extend(sound.hop_ms)
             takes.append(listen(sound.audio, clip, ears))
             if seed == 0 and clip.index in wanted:
-                result.examples.append(Example(clip, sound.audio))
+                result.examples.append(Example(clip, {"real": clip.true_audio, "model": sound.audio}))
 
 
 def hear_baselines(
@@ -120,14 +126,33 @@ def hear_baselines(
     takes["silence"] = hear_all(clips, ears, baselines.silence)
     takes["noise"] = hear_all(clips, ears, baselines.level_matched_noise)
     takes["other_clip"] = [_hear_other(clip, clips, ears) for clip in clips]
+    for example in result.examples:
+        example.sounds["other_clip"] = _other_sound(example.clip, clips)
     if can_reconstruct(engine):
-        takes["vae"] = hear_all(clips, ears, lambda clip: reconstruct(engine, clip.true_audio))
+        _hear_and_keep(result, ears, "vae", lambda clip: reconstruct(engine, clip.true_audio))
     if retrieval is not None:
-        takes["retrieval"] = hear_all(clips, ears, lambda clip: retrieval.sound(clip.clip))
+        _hear_and_keep(result, ears, "retrieval", lambda clip: retrieval.sound(clip.clip))
         result.retrieval_hops = retrieval.hops
 
 
+def _hear_and_keep(
+    result: Evaluation, ears: Ears, system: str, sound: Callable[[EvaluationClip], Audio]
+) -> None:
+    """Add the takes of a system, and its sounds to the examples."""
+    kept = {example.clip.index: example for example in result.examples}
+
+    def made(clip: EvaluationClip) -> Audio:
+        audio = sound(clip)
+        if clip.index in kept:
+            kept[clip.index].sounds[system] = audio
+        return audio
+
+    result.takes[system] = hear_all(result.clips, ears, made)
+
+
+def _other_sound(clip: EvaluationClip, clips: Sequence[EvaluationClip]) -> Audio:
+    return baselines.fitted(baselines.other_clip(clip, clips).true_audio, len(clip.true_audio))
+
+
 def _hear_other(clip: EvaluationClip, clips: Sequence[EvaluationClip], ears: Ears) -> Take:
-    other = baselines.other_clip(clip, clips)
-    sound = baselines.fitted(other.true_audio, len(clip.true_audio))
-    return listen(sound, clip, ears, origin=other.index)
+    return listen(_other_sound(clip, clips), clip, ears, origin=baselines.other_clip(clip, clips).index)

@@ -1,11 +1,11 @@
-"""Draw an evaluation: bars beside their baselines, spectrogram pairs, and onsets against the truth.
+"""Draw an evaluation: bars beside their baselines, spectrograms, and onsets against the truth.
 
 matplotlib's object interface only: no window system, no global state.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -13,9 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from sr_runtime.errors import MissingDependency
+from sr_runtime.evaluate.evaluation import Example
 from sr_runtime.evaluate.report import Distances, Report, Spread, Systems
-from sr_runtime.evaluate.scores import Take
-from sr_runtime.evaluate.systems import SYSTEMS
+from sr_runtime.evaluate.scores import Take, onset_pairs
+from sr_runtime.evaluate.sync import chance_lags, onset_lags
+from sr_runtime.evaluate.systems import LABELS, SYSTEMS
 from sr_runtime.types import SAMPLE_RATE, Audio
 
 if TYPE_CHECKING:
@@ -37,6 +39,8 @@ _WINDOW: Final = 2048
 _STEP: Final = 480
 _FLOOR_DB: Final = -90.0
 _RASTER_CLIPS: Final = 8
+_REACH_S: Final = 0.3
+_BIN_S: Final = 0.02
 
 
 def plot_bars(report: Report, path: Path) -> None:
@@ -54,35 +58,60 @@ def plot_bars(report: Report, path: Path) -> None:
     figure.savefig(path, dpi=_DPI)
 
 
-def plot_spectrograms(pairs: Sequence[tuple[str, Audio, Audio]], path: Path) -> None:
-    """Write spectrograms of real and generated sound, one above the other.
-
-    Args:
-        pairs: Clip name, true sound and generated sound, each float32 (samples, 2), 48 kHz.
-        path: PNG file.
-    """
-    figure = _figure(6 * len(pairs), 6)
-    axes = figure.subplots(2, len(pairs), squeeze=False)
-    for column, (name, true, generated) in enumerate(pairs):
-        _spectrogram(axes[0, column], true, f"{name}: real")
-        _spectrogram(axes[1, column], generated, "generated")
+def plot_spectrograms(examples: Sequence[Example], path: Path) -> None:
+    """Write spectrograms of each example's sounds: one column per clip, real and generated first."""
+    names = [name for name in ("real", "model", "vae", "retrieval") if name in examples[0].sounds]
+    figure = _figure(6 * len(examples), 2.7 * len(names))
+    axes = figure.subplots(len(names), len(examples), squeeze=False)
+    for column, example in enumerate(examples):
+        for row, name in enumerate(names):
+            title = f"{example.clip.clip.clip_id}: real" if name == "real" else LABELS[name]
+            _spectrogram(axes[row, column], example.sounds[name], title)
     figure.savefig(path, dpi=_DPI)
 
 
-def plot_onsets(takes: Sequence[Take], path: Path) -> None:
-    """Write true and generated onsets of the sparse clips as two rows of ticks per clip."""
-    chosen = [take for take in takes if take.clip.judges_sync][:_RASTER_CLIPS]
-    figure = _figure(13, 1 + 0.8 * max(1, len(chosen)))
+def plot_onsets(takes: Mapping[str, Sequence[Take]], path: Path) -> None:
+    """Write the onsets of the sparse clips as rows of ticks: the truth, the model's, retrieval's."""
+    shown = [name for name in ("model", "retrieval") if name in takes]
+    chosen = [take for take in takes["real"] if take.clip.judges_sync][:_RASTER_CLIPS]
+    height = len(shown) + 1.5
+    figure = _figure(13, 1 + 0.4 * height * max(1, len(chosen)))
     axes = figure.subplots()
-    for row, take in enumerate(chosen):
-        axes.eventplot(
-            take.clip.clip.meta.click_onsets_s or [], lineoffsets=2.5 * row, linelengths=1, colors="black"
-        )
-        axes.eventplot(take.onsets_s, lineoffsets=2.5 * row + 1, linelengths=1, colors="tab:blue")
-    axes.set_yticks([2.5 * row + 0.5 for row in range(len(chosen))])
+    for row, real in enumerate(chosen):
+        true = real.clip.clip.meta.click_onsets_s or []
+        axes.eventplot(true, lineoffsets=height * row, linelengths=0.9, colors="black")
+        for line, name in enumerate(shown, start=1):
+            take = next(take for take in takes[name] if take.clip is real.clip)
+            offset = height * row + line
+            axes.eventplot(take.onsets_s, lineoffsets=offset, linelengths=0.9, colors=_COLOURS[name])
+    axes.set_yticks([height * row + len(shown) / 2 for row in range(len(chosen))])
     axes.set_yticklabels([take.clip.clip.clip_id for take in chosen])
-    axes.set_xlabel("seconds (black: true onsets, blue: onsets of the generated sound)")
+    axes.set_xlabel(f"seconds (black: true onsets, blue: model{', orange: retrieval' * (len(shown) > 1)})")
     axes.invert_yaxis()
+    figure.savefig(path, dpi=_DPI)
+
+
+def plot_offsets(takes: Mapping[str, Sequence[Take]], path: Path) -> None:
+    """Write how far generated onsets lie from true ones, per true onset: model, real sound and chance."""
+    figure = _figure(9, 4)
+    axes = figure.subplots()
+    edges = np.arange(-_REACH_S, _REACH_S + 1e-9, _BIN_S)
+    centres_ms = 1000 * (edges[:-1] + edges[1:]) / 2
+    for name, colour in (("model", "tab:blue"), ("real", "black")):
+        pairs = onset_pairs(takes[name])
+        count = max(1, sum(len(pair.reference) for pair in pairs))
+        heights = np.histogram(onset_lags(pairs, _REACH_S), edges)[0] / count
+        if name == "real":
+            axes.step(centres_ms, heights, where="mid", color=colour, label="real sound, as detected")
+            continue
+        axes.bar(centres_ms, heights, width=1000 * _BIN_S, color=colour, label="model")
+        by_chance = [np.histogram(lags, edges)[0] for lags in chance_lags(pairs, _REACH_S)]
+        axes.plot(
+            centres_ms, np.mean(by_chance, axis=0) / count, ":", color="0.4", label="model, at wrong times"
+        )
+    axes.set_xlabel("generated minus true onset in ms (positive = late)")
+    axes.set_ylabel("per true onset")
+    axes.legend()
     figure.savefig(path, dpi=_DPI)
 
 

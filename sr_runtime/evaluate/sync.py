@@ -166,6 +166,18 @@ def _shift(pair: OnsetPair, by_s: float) -> OnsetPair:
     return OnsetPair(moved, pair.reference, pair.duration_s)
 
 
+def onset_lags(pairs: Sequence[OnsetPair], reach_s: float) -> Times:
+    """Return generated minus true time of all onsets nearer than ``reach_s``, float64 (n,), seconds."""
+    lags = [(pair.estimated[:, None] - pair.reference[None, :]).ravel() for pair in pairs]
+    every = np.concatenate([np.zeros(0), *lags])
+    return np.asarray(every[np.abs(every) <= reach_s])
+
+
+def chance_lags(pairs: Sequence[OnsetPair], reach_s: float, shifts: int = 20, seed: int = 0) -> list[Times]:
+    """Return :func:`onset_lags` of the same onsets at wrong times, once for each shift."""
+    return [onset_lags(shifted, reach_s) for shifted in _shifted(pairs, shifts, seed)]
+
+
 def sync_offset_ms(estimated: Times, reference: Times) -> float | None:
     """Return by how much the generated onsets lag the true ones.
 

@@ -56,7 +56,18 @@ def run_evaluate(*arguments: str) -> str:
 @pytest.fixture(scope="module")
 def evaluated(store, tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("out")
-    run_evaluate("--data", str(store), "--seeds", "2", "--out", str(out), "--json", str(out / "mine.json"))
+    run_evaluate(
+        "--data",
+        str(store),
+        "--seeds",
+        "2",
+        "--out",
+        str(out),
+        "--json",
+        str(out / "mine.json"),
+        "--report",
+        str(out / "pages"),
+    )
     return out
 
 
@@ -89,7 +100,7 @@ def test_json_has_the_promised_keys(evaluated):
         assert set(scores) == {"onset_f1", "chance", "precision", "recall", "offset_ms"}
     for metric in ("kl_yamnet", "kl_yamnet_sparse", "kl_yamnet_dense", "loudness_corr", "side_agreement"):
         assert set(report[metric]) == SYSTEMS
-    for metric in ("kad_yamnet", "fad_yamnet", "kad_soundnet", "fad_soundnet", "class_accuracy"):
+    for metric in ("kad_yamnet", "fad_yamnet", "kad_soundnet", "fad_soundnet"):
         assert set(report[metric]) == SYSTEMS | {"real_floor", "interval", "n", "n_real"}
 
 
@@ -165,9 +176,21 @@ def test_figures_have_error_bars_over_seeds(evaluated):
 
 def test_folder_has_report_plots_and_examples(evaluated):
     names = {path.name for path in evaluated.iterdir()}
-    assert {"report.json", "report.md", "bars.png", "onsets.png", "spectrograms.png"} <= names
+    assert {"report.json", "report.md", "bars.png", "onsets.png", "offsets.png", "spectrograms.png"} <= names
     assert {"sparse-one_real.flac", "sparse-one_generated.flac"} <= names
-    assert all(path.stat().st_size > 0 for path in evaluated.iterdir())
+    assert all(path.stat().st_size > 0 for path in evaluated.rglob("*"))
+
+
+def test_pages_hold_tables_plots_and_sounds(evaluated):
+    page = (evaluated / "pages" / "index.html").read_text()
+    assert "<td>real sound (ceiling)</td>" in page
+    assert page.count("data:image/png;base64,") == 4
+    assert page.count("data:audio/flac;base64,") == 2 * 3  # two clips: real, generated, retrieval
+    assert "sparse-one from 0.0 s" in page
+    test = (evaluated / "pages" / "listening.html").read_text()
+    assert test.count("data:audio/flac;base64,") == 2 * 2
+    for whole in (page, test):
+        assert "$" not in whole.replace("\\$", ""), "a placeholder was left"
 
 
 def test_markdown_names_network_n_and_bundle(evaluated):
