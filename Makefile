@@ -110,8 +110,8 @@ package-unity: $(VENV)/.created
 bench-godot: $(VENV)/.test-installed godot
 	GODOT="$(GODOT)" $(BIN)/python benchmarks/godot.py --seconds 60 --readme godot_plugin/README.md --check
 
-package-godot: $(VENV)/.created
-	$(BIN)/python godot_plugin/package.py
+package-godot:
+	@$(PYTHON) godot_plugin/package.py
 
 soak: $(VENV)/.test-installed
 	@bash .ci/system_packages required libportaudio2 libasound2-plugins pulseaudio pulseaudio-utils

@@ -26,16 +26,23 @@ extends EditorPlugin
 
 func _enter_tree() -> void:
 	_use.call_deferred()
+	get_tree().create_timer(200.0).timeout.connect(get_tree().quit)
 
 
-func _wait(seconds: float) -> void:
-	await get_tree().create_timer(seconds).timeout
+func _wait_for(fact: Callable) -> void:
+	while not fact.call():
+		await get_tree().process_frame
+
+
+func _is_mine_open() -> bool:
+	var root := EditorInterface.get_edited_scene_root()
+	return root != null and root.name == &"User"
 
 
 func _use() -> void:
-	await _wait(1.0)
+	await _wait_for(func() -> bool: return not EditorInterface.get_resource_filesystem().is_scanning())
 	EditorInterface.open_scene_from_path("res://user.tscn")
-	await _wait(0.5)
+	await _wait_for(_is_mine_open)
 	var panel := EditorInterface.get_base_control().find_child("SoundReactor", true, false)
 	panel.call("add_nodes")
 	panel.call("add_nodes")
@@ -49,13 +56,20 @@ func _use() -> void:
 	for child in root.get_children():
 		said["warnings"][child.name] = Array(child._get_configuration_warnings())
 		said["processes"] = said.get("processes", false) or child.is_processing()
+	root.get_node("SoundReactorLink").set("address", "tcp://192.0.2.1:5599")
+	root.get_node("SoundReactorLink").set("start_runtime", true)
+	said["remote"] = Array(root.get_node("SoundReactorLink")._get_configuration_warnings())
+	said["shown"] = []
+	for property in root.get_node("SoundReactorPlayer").get_property_list():
+		if property["usage"] & PROPERTY_USAGE_EDITOR:
+			said["shown"].append(property["name"])
 	root.get_node("SoundReactorLink").free()
 	said["lonely"] = Array(root.get_node("SoundReactorCapture")._get_configuration_warnings())
 	panel.get("_command").text = OS.get_environment("FAKE_RUNTIME")
 	panel.call("_on_start")
-	await _wait(1.0)
-	var folder := OS.get_environment("FAKE_RUNTIME").get_base_dir()
-	said["started"] = FileAccess.file_exists(folder.path_join("pid"))
+	var pid := OS.get_environment("FAKE_RUNTIME").get_base_dir().path_join("pid")
+	await _wait_for(func() -> bool: return FileAccess.file_exists(pid))
+	said["started"] = true
 	print("SAID ", JSON.stringify(said))
 	get_tree().quit()
 """
@@ -111,6 +125,19 @@ def test_nodes_warn_about_what_is_set_wrongly_and_do_nothing_in_the_editor(edito
     assert warnings["SoundReactorCapture"] == []
     assert any("no SoundReactorLink" in text for text in editor["lonely"])
     assert editor["processes"] is False
+
+
+def test_a_link_to_another_machine_warns_about_token_and_start(editor: dict[str, Any]) -> None:
+    assert any("token" in text for text in editor["remote"]), editor["remote"]
+    assert any("started on this machine only" in text for text in editor["remote"]), editor["remote"]
+
+
+def test_a_player_shows_what_can_be_chosen_and_hides_what_belongs_to_the_plugin(
+    editor: dict[str, Any],
+) -> None:
+    shown = set(editor["shown"])
+    assert {"link", "target_latency_ms", "gain", "mute", "bus", "volume_db"} <= shown
+    assert not {"stream", "autoplay", "pitch_scale"} & shown
 
 
 def test_the_panel_starts_a_runtime_and_the_editor_ends_it(editor: dict[str, Any]) -> None:

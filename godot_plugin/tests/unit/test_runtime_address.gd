@@ -22,6 +22,13 @@ func test_addresses_are_split_and_wrong_ones_refused() -> void:
 		check(RuntimeAddress.split(wrong).is_empty(), wrong)
 
 
+func test_this_machine_is_told_from_others() -> void:
+	for here: String in ["", "nonsense", "tcp://127.0.0.1:5599", "tcp://localhost:5599", "tcp://[::1]:5599"]:
+		check(RuntimeAddress.is_here(here), here)
+	for other: String in ["tcp://192.0.2.1:5599", "tcp://127.0.0.1.example:5599"]:
+		check(not RuntimeAddress.is_here(other), other)
+
+
 func test_the_connection_file_gives_what_is_not_set() -> void:
 	_with_file('{"endpoint": "tcp://127.0.0.1:7001", "token": "abc"}')
 	var found: RuntimeAddress = RuntimeAddress.find("", "")

@@ -27,6 +27,12 @@ func _init(player: Node) -> void:
 	_generator.buffer_length = BUFFER_S
 
 
+## Keep what the plugin sets itself out of the inspector: a choice there would have no effect.
+static func hide_own(property: Dictionary) -> void:
+	if property["name"] in ["stream", "autoplay", "pitch_scale"]:
+		property["usage"] = PROPERTY_USAGE_NO_EDITOR
+
+
 ## Begin to play; the player has just entered the tree.
 func enter() -> void:
 	_player.set(&"stream", _generator)

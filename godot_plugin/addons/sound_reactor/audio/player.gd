@@ -57,6 +57,10 @@ func _notification(what: int) -> void:
 		_control.set_paused(what == NOTIFICATION_PAUSED)
 
 
+func _validate_property(property: Dictionary) -> void:
+	PlaybackControl.hide_own(property)
+
+
 func _get_configuration_warnings() -> PackedStringArray:
 	return _control.warnings(link)
 

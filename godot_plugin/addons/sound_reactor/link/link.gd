@@ -172,8 +172,10 @@ func _get_configuration_warnings() -> PackedStringArray:
 	if start_runtime and RuntimeProcess.find(runtime_command).is_empty():
 		warnings.append("The runtime cannot be started: '%s' was not found. Install it, or set its path."
 				% (runtime_command if runtime_command else RuntimeProcess.COMMAND))
-	if start_runtime and not address.is_empty() and not address.contains("127.0.0.1") and not address.contains("localhost"):
+	if start_runtime and not RuntimeAddress.is_here(address):
 		warnings.append("A runtime can be started on this machine only, but the address is another one.")
+	if token.is_empty() and not RuntimeAddress.is_here(address):
+		warnings.append("The address is another machine's: copy its runtime's token here, or this machine's would be sent.")
 	if is_inside_tree() and get_tree().get_nodes_in_group(GROUP).size() > 1:
 		warnings.append("There are several links: each costs a session. Usually one is enough for all players.")
 	return warnings

@@ -41,6 +41,12 @@ static func split(text: String) -> PackedStringArray:
 	return [found.get_string(1).trim_prefix("[").trim_suffix("]"), found.get_string(2)]
 
 
+## Whether the address is empty or wrong, or this machine's own.
+static func is_here(text: String) -> bool:
+	var place := split(text)
+	return place.is_empty() or place[0] in ["127.0.0.1", "localhost", "::1"]
+
+
 ## Return where this machine's runtime keeps its connection file.
 static func file_path() -> String:
 	var named := OS.get_environment("SR_CONNECTION_FILE")
