@@ -59,6 +59,7 @@ namespace UnityEngine
     // ScriptReference/Material
     public class Material : Object
     {
+        public Shader shader { get; set; }
         public void SetColor(string name, Color value) { }
     }
 

@@ -18,7 +18,7 @@ namespace SoundReactor.Samples
             RenderPipelineAsset pipeline = GraphicsSettings.currentRenderPipeline;
             _material = pipeline == null ? null : pipeline.defaultMaterial;
             _colorName = pipeline == null ? "_Color" : "_BaseColor";
-            bool isHighDefinition = pipeline != null && pipeline.GetType().Name.StartsWith("HD");
+            bool isHighDefinition = _material != null && _material.shader.name.StartsWith("HDRP/");
             LampIntensity = pipeline == null ? BuiltInIntensity
                 : isHighDefinition ? HighDefinitionIntensity : UniversalIntensity;
         }
