@@ -80,7 +80,11 @@ test-unity: $(VENV)/.test-installed
 godot:
 	@bash .ci/system_packages required libportaudio2 libasound2-plugins pulseaudio pulseaudio-utils xvfb
 	@test -n "$(GODOT)" || tests/godot/in_root build
-	@echo "==> Godot $$($(if $(GODOT),"$(GODOT)",tests/godot/in_root run godot) --version)"
+	@version=$$($(if $(GODOT),"$(GODOT)",tests/godot/in_root run godot) --version); \
+	case $$version in \
+		4.*) echo "==> Godot $$version" ;; \
+		*) echo "error: expected Godot 4 (tested with 4.6), got '$$version' from GODOT=$(GODOT)" >&2; exit 1 ;; \
+	esac
 
 test-godot: $(VENV)/.test-installed godot
 	GODOT="$(GODOT)" $(BIN)/python -m pytest tests/godot
