@@ -28,7 +28,7 @@ Half = npt.NDArray[np.float16]
 ROWS = 32
 """Clips that are played side by side."""
 
-SAMPLING = Sampling(guidance=1.5, consistency_times=CONSISTENCY_TIMES[4], autocast=True)
+SAMPLING = Sampling(guidance=1.5, consistency_times=CONSISTENCY_TIMES[4])
 """As the shipped model is played."""
 
 
