@@ -189,6 +189,8 @@ def play_commands(take: Take) -> list[str]:
 def show_commands(name: str, hops: int) -> list[str]:
     """Return the console commands that write the first ``hops`` hops of a demo as a video."""
     return [
+        # Without it, how much of the demo passes before the video starts would depend on the machine's speed.
+        f"set fixedtime {STEP_MS}",
         f"demo {name}",
         "wait 10",
         "configstrings",

@@ -172,6 +172,7 @@ def test_showing_marks_the_first_picture_and_writes_a_few_more_than_asked_for():
     assert commands.index("configstrings") < commands.index(f"echo {MARK}")
     assert int(commands[-3].removeprefix("wait ")) >= 2 * 901
     assert commands[-2:] == ["stopvideo", "quit"]
+    assert commands[0] == "set fixedtime 33"  # the same start on every machine
 
 
 def test_no_event_is_written_on_the_picture_and_the_sound_has_no_head_start():
