@@ -46,9 +46,9 @@ def sound_server() -> Iterator[NullSinkBed]:
         yield bed
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def runtime() -> Iterator[RuntimeProcess]:
-    """A real runtime with the probe bundle, one for all tests that do not end it."""
+    """A real runtime with the probe bundle, for tests that do not end it."""
     with RuntimeProcess(["--bundle", "probe", "--audio-device", "none"]) as process:
         yield process
 
