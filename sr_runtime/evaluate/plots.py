@@ -162,7 +162,7 @@ def _bars(axes: Axes, values: dict[str, float], title: str) -> None:
     axes.bar_label(drawn, fmt="%.3g", fontsize=8)
     axes.margins(y=0.12)
     axes.set_title(title, fontsize=10)
-    axes.tick_params(axis="x", labelsize=8)
+    axes.tick_params(axis="x", labelsize=8, rotation=20)
 
 
 def _spectrogram(axes: Axes, audio: Audio, title: str) -> None:
