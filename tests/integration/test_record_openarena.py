@@ -94,6 +94,5 @@ def test_finished_clips_are_skipped_and_lost_ones_are_made_again_from_the_demo(s
     assert demo.stat().st_mtime_ns == played
     again = store.clip(clip.clip_id)
     assert own_shots(again) == shots
-    # The same play, seen again: particles differ by chance, the view does not.
-    difference = np.abs(again.frames().astype(int) - frames).mean()
-    assert difference < 3.0
+    # Sparks differ by chance: 1.7 was measured, and 20 between pictures that do not belong together.
+    assert np.abs(again.frames().astype(int) - frames).mean() < 5.0
