@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import soundfile
 from typer.testing import CliRunner
 
 from sr_runtime.cli.main import build_app
-from sr_runtime.data import openarena, openarena_demo
+from sr_runtime.data import openarena, openarena_demo, openarena_recorder
 from sr_runtime.data.openarena import Programs, find_programs, game_command, game_environment, run_game
 from sr_runtime.data.openarena_demo import play, play_commands, show_commands, shown
 from sr_runtime.data.openarena_log import MARK
@@ -72,6 +73,27 @@ def test_the_command_refuses_a_held_out_map_before_it_looks_for_the_game(tmp_pat
     result = CliRunner().invoke(build_app(), ["record", "openarena", "--out", str(out), "--map", "oa_dm6"])
     assert isinstance(result.exception, HeldOutError)
     assert not out.exists()
+
+
+def test_the_command_makes_clips_of_the_splits_demos_and_names_what_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    demos, asked = tmp_path / "demos", []
+    demos.mkdir()
+    for name in ("openarena-train-oa_dm1-s1-00000", "openarena-validation-oa_dm5-s1-00000"):
+        (demos / f"{name}.dm_71").touch()
+
+    def record_takes(takes: list[Take], store: ClipStore, folder: Path, workers: int) -> Iterator[tuple]:
+        asked.append(([take.map for take in takes], store.root, folder, workers))
+        yield takes[0], DataError("it failed")
+
+    monkeypatch.setattr(openarena, "find_programs", lambda: Programs("game", "screen"))
+    monkeypatch.setattr(openarena_recorder, "record_takes", record_takes)
+    options = ["--out", str(tmp_path / "store"), "--demos", str(demos), "--workers", "3"]
+    result = CliRunner().invoke(build_app(), ["record", "openarena", *options])
+    assert asked == [(["oa_dm1"], tmp_path / "store", demos, 3)]
+    assert isinstance(result.exception, DataError)
+    assert "1 of 1 takes failed: openarena-train-oa_dm1-s1-00000" in str(result.exception)
 
 
 # Takes
