@@ -21,7 +21,8 @@ from torch import Tensor
 
 from experiments.drift_measures import TakeFigures, judge_take, ratio_interval
 from experiments.runner import network_folder, rollout_line, say, stage_of, with_times
-from experiments.stores import features_for, small_store
+from experiments.stores import features_for
+from experiments.workplace import Workplace
 from sr_runtime.data.store import Clip, ClipStore
 from sr_runtime.errors import DataError
 from sr_runtime.evaluate.provenance import git_commit
@@ -76,14 +77,13 @@ def command(
     seconds: Annotated[float, typer.Option(help="Length of the take.")] = TAKE_S,
     guidance: Annotated[float, typer.Option(help="Guidance scale.")] = 1.5,
     clips: Annotated[int, typer.Option(help="Validation clips of the small store.")] = 16,
-    hours: Annotated[float, typer.Option(help="Of training play in the small store.")] = 1.0,
     threads: Annotated[int | None, typer.Option(help="CPU threads; all by default.")] = None,
 ) -> None:
     """Show the same take again and again to one endless session per seed."""
     if threads:
         torch.set_num_threads(threads)
-    store = small_store(data, out / "stores" / "main", hours, clips)
-    hour = Hour(store, network_folder(vae), network_folder(generator), out, seeds, seconds, guidance)
+    place = Workplace(data, network_folder(vae), out, hours=0, clips=clips)
+    hour = Hour(place.main, place.vae, network_folder(generator), out, seeds, seconds, guidance)
     for repeat in range(repeats):
         hour.play(repeat)
     text = f"--repeats {repeats} --seeds {seeds} --seconds {seconds:g} --guidance {guidance:g}"
@@ -109,7 +109,7 @@ class Hour:
         guidance: float,
     ) -> None:
         self.network, self.seeds = network, list(range(seeds))
-        self.folder = out / "drift" / f"{network_key(network)}-{seeds}x{seconds:g}"
+        self.folder = out / "drift" / f"{network_key(network)}-{seeds}x{seconds:g}-{guidance:g}"
         self.folder.mkdir(parents=True, exist_ok=True)
         self.generator, self.vae = load_generator(network), load_vae(vae)
         self.clips, self.hops = take_clips(store, seconds)

@@ -51,7 +51,7 @@ class Workplace:
     @cached_property
     def main(self) -> ClipStore:
         """An hour of the first game."""
-        return small_store(self.data, self.out / "stores" / "main", self.hours, self.clips, self.pca)
+        return small_store(self.data, self._folder("main"), self.hours, self.clips, self.pca)
 
     def store(self, name: Store, config: ModelConfig = ABLATION) -> ClipStore:
         """Return a small store by name.
@@ -68,9 +68,9 @@ class Workplace:
     def _foreign(self, name: Store, config: ModelConfig) -> ClipStore:
         if self.other is None:
             raise ConfigError("this row needs a second game: name its clip store with --other")
-        other = self.out / "stores" / "other"
+        other = self._folder("other")
         if not (other / "clips").exists():
-            clips = list(small_store(self.other, self.out / "stores" / "other-whole", self.hours, self.clips))
+            clips = list(small_store(self.other, self._folder("other-own"), self.hours, self.clips))
             link(clips, other, with_caches=False)
             # One PCA for both games, or their features would mean different things.
             Caches(self.main, self.vae, config)
@@ -79,7 +79,7 @@ class Workplace:
 
     def _both(self, other: ClipStore, config: ModelConfig) -> ClipStore:
         """Half an hour of each game, and the validation clips of the first."""
-        both = self.out / "stores" / "both"
+        both = self._folder("both")
         if not (both / "clips").exists():
             Caches(other, self.vae, config)
             link_fits(self.main.root, both)
@@ -87,3 +87,6 @@ class Workplace:
                 link(store.clips("train")[::2], both)
             link(self.main.clips("validation"), both)
         return ClipStore(both)
+
+    def _folder(self, name: str) -> Path:
+        return self.out / "stores" / f"{name}-{self.hours:g}h-{self.clips}"
