@@ -179,6 +179,7 @@ def train_stage2(
         fill_report,
         settings.cached_only,
         settings.own_history,
+        settings.own_history_hours,
         fit=generator.pca.fit(),
     )
     stage = ConsistencyStage(caches, settings, generator)

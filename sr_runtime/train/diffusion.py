@@ -128,6 +128,7 @@ def train_stage1(
         fill_report,
         settings.cached_only,
         settings.own_history,
+        settings.own_history_hours,
         fit=generator.pca.fit() if init else None,
     )
     stage = DiffusionStage(caches, settings, generator)

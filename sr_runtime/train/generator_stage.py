@@ -28,7 +28,7 @@ from sr_runtime.train.features import FeatureCache
 from sr_runtime.train.latents import LatentCache
 from sr_runtime.train.loop import Metrics
 from sr_runtime.train.optimiser import build_optimiser, set_rate
-from sr_runtime.train.own_history import HistoryCache
+from sr_runtime.train.own_history import HistoryCache, spread
 from sr_runtime.train.run_folder import RunFolder
 from sr_runtime.train.schedule import ema_decay, learning_rate
 from sr_runtime.train.settings import DiffusionSettings
@@ -51,6 +51,7 @@ class Caches:
         report: told about the work.
         cached_only: leave out clips without features instead of computing them.
         own_history: network folder of a generator whose own play is cached too; '' for none.
+        own_history_hours: how much it plays.
         fit: the PCA of a network to go on training; None fits one on the store.
     """
 
@@ -63,6 +64,7 @@ class Caches:
         report: FillReport | None = None,
         cached_only: bool = False,
         own_history: str = "",
+        own_history_hours: float = 1.5,
         fit: PCAFit | None = None,
     ) -> None:
         self.store, self.vae = store, vae
@@ -78,7 +80,7 @@ class Caches:
             cache.fill([*self.train, *self.validation], _named(report, name))
         self.histories = HistoryCache(store, Path(own_history), self.features) if own_history else None
         if self.histories:
-            self.histories.fill([*self.train, *self.validation], _named(report, "own histories"))
+            self.histories.fill(spread(self.train, own_history_hours), _named(report, "own histories"))
 
 
 def _named(report: FillReport | None, name: str) -> Callable[[int, int], None] | None:

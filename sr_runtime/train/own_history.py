@@ -22,14 +22,23 @@ from sr_runtime.model.edm import CONSISTENCY_TIMES
 from sr_runtime.train.features import FeatureCache
 from sr_runtime.train.latents import network_key
 from sr_runtime.train.rollout import Sampling, generate_latents
+from sr_runtime.types import HOP_HZ
 
 Half = npt.NDArray[np.float16]
 
 ROWS = 32
 """Clips that are played side by side."""
 
-SAMPLING = Sampling(guidance=1.5, consistency_times=CONSISTENCY_TIMES[4])
+SAMPLING = Sampling(guidance=1.5, consistency_times=CONSISTENCY_TIMES[4], autocast=False)
 """As the shipped model is played."""
+
+
+def spread(clips: list[Clip], hours: float) -> list[Clip]:
+    """Return clips that last ``hours`` together, evenly spread over the list; all if they are shorter."""
+    share = hours * 3600 * HOP_HZ / max(1, sum(clip.hops for clip in clips))
+    if share >= 1.0:
+        return clips
+    return [clip for k, clip in enumerate(clips) if int((k + 1) * share) > int(k * share)]
 
 
 class HistoryCache:
@@ -65,10 +74,10 @@ class HistoryCache:
             if report:
                 report(done, len(clips))
 
-    def read(self, clip: Clip) -> Half:
-        """Return a clip's own latents, float16 (hops, 64), normalised."""
-        played: Half = np.load(self._path(clip))
-        return played
+    def read(self, clip: Clip) -> Half | None:
+        """Return a clip's own latents, float16 (hops, 64), normalised; None for a clip not played."""
+        path = self._path(clip)
+        return np.load(path) if path.exists() else None
 
     def _write(self, clip: Clip, played: Half) -> None:
         partial = self.folder / f".{clip.clip_id}.partial.npy"

@@ -138,8 +138,9 @@ class DiffusionSettings(RunSettings, frozen=True, kw_only=True):
         cached_only: whether to leave out clips whose features are not computed yet, rather than wait.
         lookahead_hops: how many hops ahead of its own a picture is shown. Not for live use: it bounds what an
             encoder that waits for pictures could reach.
-        own_history: network folder of a generator after stage 2 that plays all recordings first; '' = none.
-        own_history_share: share of crops that look back on what it played instead of on the true sound.
+        own_history: network folder of a generator after stage 2 that plays recordings first; '' = none.
+        own_history_hours: how much it plays, spread over the training clips.
+        own_history_share: share of those clips' crops that look back on what was played, not on true sound.
     """
 
     crop_hops: int = 240
@@ -153,7 +154,8 @@ class DiffusionSettings(RunSettings, frozen=True, kw_only=True):
     cached_only: bool = False
     lookahead_hops: int = 0
     own_history: str = ""
-    own_history_share: float = 0.3
+    own_history_hours: float = 1.5
+    own_history_share: float = 0.7
 
     def __post_init__(self) -> None:
         """See :class:`RunSettings`."""

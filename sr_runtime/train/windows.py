@@ -47,7 +47,7 @@ class WindowSampler:
         quiet_share: share drawn uniformly; the others are drawn by how much happens in the latents.
         lookahead_hops: how many hops ahead of its own a picture is shown.
         histories: filled cache of what a generator played itself, or None for true histories only.
-        own_history_share: share of random crops that look back on it.
+        own_history_share: share of the random crops of played clips that look back on it.
     """
 
     def __init__(
@@ -122,6 +122,7 @@ class WindowSampler:
         if rng is not None:
             mean = mean + np.exp(0.5 * logvar) * rng.standard_normal(mean.shape, np.float32)
         latents = (mean - self._mean) / self._scale
-        if self.histories is None or rng is None or rng.random() >= self.own_history_share:
+        own = self.histories[clip] if self.histories else None
+        if own is None or rng is None or rng.random() >= self.own_history_share:
             return grids, latents, latents
-        return grids, latents, self.histories[clip][start : start + hops].astype(np.float32)
+        return grids, latents, own[start : start + hops].astype(np.float32)

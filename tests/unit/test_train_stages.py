@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from sr_runtime.model.vae import build_vae
 from sr_runtime.train.audio_crops import AudioCrops
 from sr_runtime.train.consistency import train_stage2
 from sr_runtime.train.diffusion import train_stage1
+from sr_runtime.train.own_history import spread
 from sr_runtime.train.run_folder import RunFolder
 from sr_runtime.train.settings import ConsistencySettings, DiffusionSettings, VaeSettings
 from sr_runtime.train.vae import reconstruction_metrics, train_vae
@@ -192,11 +194,17 @@ def test_generator_is_tuned_on_histories_that_it_played_itself(store, vae, tmp_p
     settings = stage2_settings(own_history=str(network), own_history_share=1.0)
     assert train_stage2(store.root, tmp_path / "two", vae, settings, init=network)
     played = sorted((store.root / "histories").glob("*/*.npy"))
-    assert [path.stem for path in played] == store.clip_ids()
+    assert [path.stem for path in played] == [clip.clip_id for clip in store.clips("train")]
     first = np.load(played[0])
-    assert first.shape == (store.clips()[0].hops, 64)
+    assert first.shape == (store.clips("train")[0].hops, 64)
     assert np.isfinite(first).all()
     assert first.std() > 0.01
+
+
+def test_own_play_is_spread_evenly_over_the_recordings():
+    clips = [SimpleNamespace(hops=900, number=k) for k in range(10)]
+    assert [clip.number for clip in spread(clips, 150 / 3600)] == [1, 3, 5, 7, 9]
+    assert spread(clips, 1.0) == clips
 
 
 def test_second_stage_without_a_first_one_is_refused(store, vae, tmp_path):
