@@ -191,7 +191,7 @@ def plot(report: DatasetReport, path: Path) -> None:
 def _bars(axes: Axes, counts: dict[str, Any], title: str, log: bool = False) -> None:
     axes.barh(list(counts), list(counts.values()), log=log)
     axes.invert_yaxis()
-    axes.tick_params(axis="y", labelsize=7)
+    axes.tick_params(axis="y", labelsize=min(7.0, 250 / max(1, len(counts))))
     axes.set_title(title)
 
 
