@@ -29,13 +29,13 @@ Half = npt.NDArray[np.float16]
 ROWS = 32
 """Clips that are played side by side."""
 
-SAMPLING = Sampling(guidance=1.5, consistency_times=CONSISTENCY_TIMES[4], autocast=False)
+SAMPLING = Sampling(guidance=1.5, consistency_times=CONSISTENCY_TIMES[4])
 """As the shipped model is played."""
 
 
 def spread(clips: list[Clip], hours: float) -> list[Clip]:
-    """Return clips that last ``hours`` together, evenly spread over the list; all if they are shorter."""
-    share = hours * 3600 * HOP_HZ / max(1, sum(clip.hops for clip in clips))
+    """Return clips that last ``hours`` together, at least one, evenly spread over the list, or all of it."""
+    share = max(hours * 3600 * HOP_HZ / sum(clip.hops for clip in clips), 1 / len(clips))
     if share >= 1.0:
         return clips
     return [clip for k, clip in enumerate(clips) if int((k + 1) * share) > int(k * share)]
@@ -56,7 +56,11 @@ class HistoryCache:
         self.folder.mkdir(parents=True, exist_ok=True)
 
     def fill(self, clips: list[Clip], report: Callable[[int, int], None] | None = None) -> None:
-        """Play what is missing, clips of one length side by side; ``report`` is told how many are done."""
+        """Play what is missing, clips of one length side by side; ``report`` is told how many are done.
+
+        A clip's seed is its place in ``clips``: interrupted or not, the same is played.
+        """
+        seeds = {clip.clip_id: place for place, clip in enumerate(clips)}
         missing = sorted(
             (clip for clip in clips if not self._path(clip).exists()), key=lambda clip: clip.hops
         )
@@ -66,7 +70,7 @@ class HistoryCache:
             same = [clip for clip in missing if clip.hops == missing[0].hops][:ROWS]
             assert generator is not None
             grids = torch.from_numpy(np.stack([self.features.read(clip) for clip in same]))
-            latents = generate_latents(generator, grids, list(range(done, done + len(same))), SAMPLING)
+            latents = generate_latents(generator, grids, [seeds[clip.clip_id] for clip in same], SAMPLING)
             for clip, played in zip(same, latents, strict=True):
                 self._write(clip, played.half().numpy())
             missing = missing[len(same) :]

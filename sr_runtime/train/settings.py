@@ -165,6 +165,10 @@ class DiffusionSettings(RunSettings, frozen=True, kw_only=True):
                 f"train.lookahead_hops: expected 0 to below crop_hops, {self.crop_hops}, "
                 f"got {self.lookahead_hops}"
             )
+        if self.own_history_hours <= 0.0:
+            raise ConfigError(f"train.own_history_hours: expected more than 0, got {self.own_history_hours}")
+        if not 0.0 <= self.own_history_share <= 1.0:
+            raise ConfigError(f"train.own_history_share: expected 0 to 1, got {self.own_history_share}")
 
 
 class ConsistencySettings(DiffusionSettings, frozen=True, kw_only=True):

@@ -12,14 +12,16 @@ import pytest
 import torch
 
 from sr_runtime.data.store import ClipStore
-from sr_runtime.errors import TrainingError
-from sr_runtime.model.checkpoint import load_config, load_generator, load_vae, load_weights
+from sr_runtime.errors import ConfigError, TrainingError
+from sr_runtime.model.checkpoint import load_config, load_generator, load_vae, load_weights, save_network
+from sr_runtime.model.generator import Generator
 from sr_runtime.model.presets import OobleckConfig, VAEConfig
 from sr_runtime.model.vae import build_vae
 from sr_runtime.train.audio_crops import AudioCrops
 from sr_runtime.train.consistency import train_stage2
 from sr_runtime.train.diffusion import train_stage1
-from sr_runtime.train.own_history import spread
+from sr_runtime.train.features import FeatureCache
+from sr_runtime.train.own_history import HistoryCache, spread
 from sr_runtime.train.run_folder import RunFolder
 from sr_runtime.train.settings import ConsistencySettings, DiffusionSettings, VaeSettings
 from sr_runtime.train.vae import reconstruction_metrics, train_vae
@@ -205,6 +207,25 @@ def test_own_play_is_spread_evenly_over_the_recordings():
     clips = [SimpleNamespace(hops=900, number=k) for k in range(10)]
     assert [clip.number for clip in spread(clips, 150 / 3600)] == [1, 3, 5, 7, 9]
     assert spread(clips, 1.0) == clips
+    assert len(spread(clips, 1e-6)) == 1
+
+
+@pytest.mark.parametrize("setting", [{"own_history_hours": 0.0}, {"own_history_share": 1.5}])
+def test_own_histories_out_of_range_are_refused(setting):
+    with pytest.raises(ConfigError, match=next(iter(setting))):
+        stage2_settings(**setting)
+
+
+def test_interrupted_play_goes_on_as_if_it_had_not_been(store, vae, tmp_path):
+    features = FeatureCache(store, TINY.vision)
+    save_network(tmp_path / "network", Generator(TINY), TINY)
+    cache, clips = HistoryCache(store, tmp_path / "network", features), store.clips()
+    cache.fill(clips)
+    whole = [cache.read(clip) for clip in clips]
+    (cache.folder / f"{clips[0].clip_id}.npy").unlink()
+    cache.fill(clips)
+    assert np.allclose(cache.read(clips[0]), whole[0], atol=2e-2)
+    assert not np.allclose(whole[0], whole[1], atol=0.1)
 
 
 def test_second_stage_without_a_first_one_is_refused(store, vae, tmp_path):
