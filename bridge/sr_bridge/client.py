@@ -48,7 +48,7 @@ class Client:
 
     Args:
         endpoint: ``tcp://host:port``; None reads the connection file of this machine's runtime.
-        token: the runtime's token; None reads the connection file.
+        token: the runtime's token; None reads the connection file, whose token is for this machine only.
         mode: ``live`` (30 hops/s on the runtime's clock) or ``lockstep`` (exact samples per step).
         fps: lockstep only: steps per second, 1 to 240.
         play: who plays the sound: ``engine`` (comes back here), ``runtime`` or ``both``.
@@ -59,7 +59,8 @@ class Client:
         name: what the runtime's log calls this client.
 
     Raises:
-        ConnectionFileError: no endpoint or token was given and there is no connection file.
+        ConnectionFileError: no endpoint or token was given and there is no connection file, or its token
+            would go to another machine.
         ProtocolError: an argument is out of range.
 
     Example:
@@ -88,6 +89,8 @@ class Client:
         if token is None or (endpoint is None and curve is None):
             path = connection_file or connection.default_path()
             info = connection.read(path)
+            if token is None:
+                connection.check_recipient(info, endpoint, curve)
             endpoint = endpoint or info.endpoint
             self._token_file = path if token is None else None
             token = info.token if token is None else token

@@ -6,6 +6,7 @@ same machine read it, so that nobody has to copy a token. Its place and its keys
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import os
 import stat
@@ -13,6 +14,7 @@ import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from sr_bridge.errors import ConnectionFileError
 
@@ -113,6 +115,31 @@ def check_private(path: Path) -> None:
             f"{path} has mode {stat.S_IMODE(facts.st_mode):04o}: others can read the token; "
             f"run: chmod 600 '{path}'"
         )
+
+
+def check_recipient(info: ConnectionInfo, endpoint: str | None, curve: CurveKeys | None) -> None:
+    """Raise :class:`ConnectionFileError` if a local runtime's token would be sent to another machine.
+
+    Args:
+        info: where the token comes from.
+        endpoint: where the client wants to go; None goes where the file says.
+        curve: keys that the client was given; theirs is the endpoint then.
+    """
+    wanted = curve.endpoint if curve is not None else endpoint
+    known = (None, info.endpoint, info.curve.endpoint if info.curve else None)
+    if wanted not in known and not _is_here(wanted):
+        raise ConnectionFileError(
+            f"a token is needed for {wanted}: that of this machine's runtime is not sent to another machine; "
+            "copy the other runtime's token (sr-runtime serve --token-file)"
+        )
+
+
+def _is_here(endpoint: str) -> bool:
+    host = (urlsplit(endpoint).hostname or "").lower()
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _parse(value: Any) -> ConnectionInfo:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sr_bridge import connection
+from sr_bridge import Client, connection
 from sr_bridge.connection import ConnectionInfo, CurveKeys
 from sr_bridge.errors import ConnectionFileError
 
@@ -125,6 +125,30 @@ def test_a_connection_file_that_others_can_read_is_refused(tmp_path: Path) -> No
     path.chmod(0o640)
     with pytest.raises(ConnectionFileError, match="chmod 600"):
         connection.read(path)
+
+
+@posix
+@pytest.mark.parametrize(
+    "place", ["tcp://127.0.0.1:9", "tcp://localhost:9", "tcp://[::1]:9", "tcp://10.0.0.8:1"]
+)
+def test_a_token_goes_to_this_machine_and_where_its_file_says(tmp_path: Path, place: str) -> None:
+    path = tmp_path / "connection.json"
+    connection.write(ConnectionInfo("tcp://10.0.0.8:1", "t" * 20), path)
+    with Client(place, connection_file=path) as client:
+        assert client.endpoint == place
+
+
+@posix
+@pytest.mark.parametrize("place", ["tcp://10.0.0.9:1", "tcp://127.0.0.1.example:1", "x"])
+def test_a_token_goes_to_no_other_machine(tmp_path: Path, place: str) -> None:
+    path = tmp_path / "connection.json"
+    connection.write(ConnectionInfo("tcp://127.0.0.1:1", "t" * 20), path)
+    with pytest.raises(ConnectionFileError, match="token is needed for"):
+        Client(place, connection_file=path)
+    keys = CurveKeys(place, "a", "b", "c")
+    with pytest.raises(ConnectionFileError, match="token is needed for"):
+        Client(curve=keys, connection_file=path)
+    assert Client(place, token="t" * 20).endpoint == place
 
 
 @pytest.mark.parametrize(

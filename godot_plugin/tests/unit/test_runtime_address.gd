@@ -39,6 +39,14 @@ func test_the_connection_file_gives_what_is_not_set() -> void:
 	check_equal([found.port, found.token], [7001, "mine"], "own token")
 
 
+func test_a_token_goes_to_this_machine_and_where_its_file_says() -> void:
+	_with_file('{"endpoint": "tcp://192.0.2.1:7001", "token": "abc"}')
+	check_equal(RuntimeAddress.find("tcp://192.0.2.1:7001", "").token, "abc", "as the file says")
+	var other: RuntimeAddress = RuntimeAddress.find("tcp://192.0.2.2:7001", "")
+	check_equal(other.token, "", "another machine")
+	check(other.problem.contains("a token is needed for tcp://192.0.2.2:7001"), other.problem)
+
+
 func test_a_missing_damaged_or_public_file_is_a_problem_in_words() -> void:
 	OS.set_environment("SR_CONNECTION_FILE", "/nowhere/connection.json")
 	check(RuntimeAddress.find("", "").problem.contains("/nowhere/connection.json"), "missing")

@@ -175,7 +175,7 @@ func _get_configuration_warnings() -> PackedStringArray:
 	if start_runtime and not RuntimeAddress.is_here(address):
 		warnings.append("A runtime can be started on this machine only, but the address is another one.")
 	if token.is_empty() and not RuntimeAddress.is_here(address):
-		warnings.append("The address is another machine's: copy its runtime's token here, or this machine's would be sent.")
+		warnings.append("The address is another machine's: copy its runtime's token here; this machine's is not sent to it.")
 	if is_inside_tree() and get_tree().get_nodes_in_group(GROUP).size() > 1:
 		warnings.append("There are several links: each costs a session. Usually one is enough for all players.")
 	return warnings

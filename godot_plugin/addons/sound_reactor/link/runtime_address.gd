@@ -79,7 +79,12 @@ func _read_file(wants_endpoint: bool, wants_token: bool) -> void:
 		problem = "%s is damaged: restart the runtime, which writes it anew" % path
 		return
 	var content: Dictionary = parser.data
+	var listens := str(content.get("endpoint", DEFAULT_ENDPOINT))
 	if wants_endpoint:
-		endpoint = str(content.get("endpoint", DEFAULT_ENDPOINT))
-	if wants_token:
+		endpoint = listens
+	if not wants_token:
+		return
+	if endpoint == listens or is_here(endpoint):
 		token = str(content.get("token", ""))
+	else:
+		problem = "a token is needed for %s: that of this machine's runtime is not sent to another" % endpoint
