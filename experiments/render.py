@@ -17,6 +17,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
+from experiments.codec import Codec
 from experiments.drift import Drift
 from experiments.plots import plot_drift, plot_table
 from experiments.results import Result, read, spread
@@ -49,6 +50,20 @@ COLUMNS = {
 """Metric → heading and format."""
 
 
+CODEC_COLUMNS = {
+    "log_magnitude": ("log magnitude ↓", "{:.3f}"),
+    "band_level": ("band levels ↓", "{:.3f}"),
+    "stereo_error_db": ("left − right, dB ↓", "{:.2f}"),
+    "kl_sparse": ("KL sparse ↓", "{:.3f}"),
+    "kl_dense": ("KL dense ↓", "{:.3f}"),
+    "kad": ("KAD ↓", "{:.2f}"),
+    "kad_soundnet": ("KAD-SoundNet ↓", "{:.2f}"),
+    "onset_f1": ("onset F1 ↑", "{:.3f}"),
+    "offset_ms": ("offset, ms", "{:+.0f}"),
+}
+"""The autoencoder's metrics."""
+
+
 def command(
     out: Annotated[Path, typer.Option(help="Folder of results, as the tables were given it.")],
     page: Annotated[Path, typer.Option(help="The page to write into.")] = Path("docs/research.md"),
@@ -68,6 +83,10 @@ def command(
             "rollout_speed",
             "\n".join(speed_lines(json.loads((out / "rollout_speed.json").read_text()))),
         )
+    if (out / "codec.json").exists():
+        codec = msgspec.json.decode((out / "codec.json").read_bytes(), type=Codec)
+        (pictures / "codec.json").write_text(_json(codec))
+        fill(page, "codec", "\n".join(codec_lines(codec, f"{pictures.name}/codec")))
     if (out / "drift.json").exists():
         drift = msgspec.json.decode((out / "drift.json").read_bytes(), type=Drift)
         plot_drift(drift, pictures / "drift.png")
@@ -113,6 +132,49 @@ def table_lines(rows: Sequence[Result], stem: str) -> list[str]:
         "",
         *(f"    {text}" for text in sorted({row.command for row in rows})),
     ]
+
+
+def codec_lines(codec: Codec, stem: str) -> list[str]:
+    """Return the autoencoder's rows as Markdown, and what looking ahead gains with as many weights."""
+    lines = [
+        f"| | {' | '.join(head for head, _ in CODEC_COLUMNS.values())} | weights |",
+        "|" + " --- |" * (len(CODEC_COLUMNS) + 2),
+    ]
+    for row in codec.rows:
+        cells = [
+            form.format(row.figures[metric]) if metric in row.figures else "–"
+            for metric, (_, form) in CODEC_COLUMNS.items()
+        ]
+        weights = f"{row.weights / 1e3:.0f} k" if row.weights else "–"
+        lines.append(f"| {row.label} | {' | '.join(cells)} | {weights} |")
+    rows = {row.row: row.figures for row in codec.rows}
+    gaps = [
+        f"{hops} hops: {', '.join(_gap(rows[f'causal-{hops}'], rows[f'noncausal-{hops}']))}"
+        for hops in (3, 5)
+        if f"causal-{hops}" in rows and f"noncausal-{hops}" in rows
+    ]
+    return [
+        *lines,
+        "",
+        f"What causality costs at the same size (positive: the decoder that looks ahead is better): "
+        f"{'; '.join(gaps)}.",
+        "",
+        f"{codec.clips} validation clips; chance of the onset F1 {codec.onset_chance:.3f}, the real sound's "
+        f"own {codec.onset_ceiling:.3f}. Commit `{codec.commit}`; every figure: [{stem}.json]({stem}.json).",
+        "",
+        f"    {codec.command}",
+    ]
+
+
+def _gap(causal: dict[str, float], ahead: dict[str, float]) -> list[str]:
+    """Return by how many per cent of the causal decoder's error the other's is smaller."""
+    names = {
+        "log_magnitude": "log magnitude",
+        "band_level": "band levels",
+        "kl_dense": "KL dense",
+        "kad": "KAD",
+    }
+    return [f"{label} {100 * (1 - ahead[metric] / causal[metric]):+.1f} %" for metric, label in names.items()]
 
 
 def drift_lines(drift: Drift, stem: str) -> list[str]:

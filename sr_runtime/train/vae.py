@@ -340,7 +340,7 @@ def fit_compact(
     wave = crops.fixed(VALIDATION_CROPS)  # first of all: a store without a crop's length is told at once
     vae = build_vae(config.vae).eval()
     assert isinstance(vae, CompactVAE)
-    fit(vae, store, lambda done, of: report(done, done / of, {}) if report else None)
+    fit(vae, store.clips("train"), lambda done, of: report(done, done / of, {}) if report else None)
     latent_statistics(vae, store, limit_hops=STATISTICS_HOPS)
     hours = sum(clip.hops for clip in store.clips("train")) / (HOP_HZ * 3600)
     save_network(run.network, vae, config, {"stage": "vae", "hours": round(hours, 3)})

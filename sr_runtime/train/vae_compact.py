@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sr_runtime.data.store import Clip, ClipStore
+from sr_runtime.data.store import Clip
 from sr_runtime.errors import TrainingError
 from sr_runtime.model.noise_bands import LOG_LEVEL_RANGE, sine_window
 from sr_runtime.model.vae_compact import CompactVAE
@@ -60,25 +60,24 @@ class Moments:
         )
 
 
-def fit(vae: CompactVAE, store: ClipStore, report: FitReporter | None = None) -> None:
-    """Set both linear maps from all training clips.
+def fit(vae: CompactVAE, clips: Sequence[Clip], report: FitReporter | None = None) -> None:
+    """Set both linear maps from the sound of clips.
 
     Args:
         vae: Changed in place.
-        store: With a split ``train``.
+        clips: For training.
         report: Told after every clip.
 
     Raises:
-        TrainingError: The store has no training clips of two hops or more.
+        TrainingError: None of the clips has two hops or more.
     """
-    clips = [clip for clip in store.clips("train") if clip.hops > 1]
-    if not clips:
+    usable = [clip for clip in clips if clip.hops > 1]
+    if not usable:
         raise TrainingError(
-            f"no train clips of 2 hops or more in {store.root}; record with "
-            f"sr-runtime record --out {store.root}"
+            f"none of {len(clips)} training clips has 2 hops or more; record some with sr-runtime record"
         )
     with torch.no_grad():
-        _set_lines(vae, _sum(_moments(vae, clips, report)))
+        _set_lines(vae, _sum(_moments(vae, usable, report)))
 
 
 def _moments(vae: CompactVAE, clips: Sequence[Clip], report: FitReporter | None) -> Iterator[Moments]:

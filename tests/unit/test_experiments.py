@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from experiments import drift, render
+from experiments import codec, drift, render
 from experiments.drift_measures import judge_take, loop_strength, ratio_interval, spectral_centroid_hz
 from experiments.render import TABLES, load_table
 from experiments.results import read
@@ -25,6 +25,8 @@ from sr_runtime.errors import ConfigError, DataError
 from sr_runtime.evaluate.yamnet import Yamnet
 from sr_runtime.model.checkpoint import save_network
 from sr_runtime.model.generator import Generator
+from sr_runtime.model.presets import VAEConfig
+from sr_runtime.model.vae_compact import CompactVAE
 from sr_runtime.train.features import FeatureCache, vision_key
 from sr_runtime.train.rollout import Memory, Sampling
 from sr_runtime.types import HOP_SAMPLES
@@ -230,6 +232,38 @@ def test_an_interrupted_hour_goes_on_as_if_unbroken(place, monkeypatch):
     assert one.minutes == pytest.approx(1 / 15)
     assert len(one.kad) == 2
     assert "| KAD against the real take |" in "\n".join(render.drift_lines(one, "research/drift"))
+
+
+def test_decoders_of_the_codec_differ_in_what_they_see_and_reach_the_page(place, tmp_path):
+    torch.manual_seed(0)
+    fitted = codec.fit_on(CompactVAE(VAEConfig(kind="compact")), ClipStore(place.data).clips("train"))
+    save_network(tmp_path / "vae", fitted, replace(TINY, vae=fitted.config))
+    table = codec.measure(place.data, tmp_path / "vae", 4 / 3600, [2 / 3600], 4)
+    rows = {row.row: row for row in table.rows}
+    assert [next(iter(rows)), table.rows[-1].row] == ["given", "levels"]
+    assert rows["noncausal-3"].weights == rows["causal-3"].weights > rows["causal-1"].weights
+    assert rows["causal-1"].figures["band_level"] == pytest.approx(
+        rows["given"].figures["band_level"], rel=0.2
+    )
+    # The end of a sound is known a hop ahead: an echo of nothing must not be asked for.
+    assert rows["levels"].figures["band_level"] < rows["causal-1"].figures["band_level"]
+    lines = "\n".join(render.codec_lines(table, "research/codec"))
+    assert "| 3 hops, one of them ahead (33 ms) |" in lines
+    assert "3 hops: log magnitude " in lines
+
+
+def test_a_decoders_context_is_found_again():
+    latents = torch.randn(400, 2, dtype=torch.float64)
+    context = codec.Context(1, 1)
+    line = torch.randn(3 * 2 + 1, 5, dtype=torch.float64)
+    wide = codec.in_hops(latents, codec.Context(codec.PAST, codec.FUTURE))
+    wide = torch.cat((wide, torch.ones(400, 1, dtype=torch.float64)), 1)
+    asked = codec.in_hops(latents, context) @ line[:-1] + line[-1]
+    moments = codec.Moments(400, wide.T @ wide, wide.T @ asked)
+    assert torch.allclose(codec.solve(moments, context), line, atol=5e-3)
+    blind = codec.in_hops(latents, codec.Context(1, 0))
+    assert torch.equal(blind[0], torch.cat((latents[0], latents[0])))
+    assert torch.equal(blind[7], torch.cat((latents[6], latents[7])))
 
 
 def test_a_repeated_loop_is_heard_as_one():

@@ -142,7 +142,7 @@ def test_recordings_too_short_to_measure_on_are_refused_before_the_fit(store, tm
 
 def test_fitted_code_tells_one_tone_from_another(tmp_path):
     store, vae = make_store(tmp_path), build_vae(VAEConfig(kind="compact"))
-    fit(vae, store)
+    fit(vae, store.clips("train"))
     time = torch.arange(20 * 1600) / 48_000
     waves = torch.stack([0.3 * torch.sin(2 * math.pi * f * time).expand(2, -1) for f in (440.0, 3000.0)])
     with torch.no_grad():

@@ -1,0 +1,310 @@
+"""The autoencoder's questions: what does causality cost its decoder, and does more sound make it better?
+
+    python -m experiments.codec --data STORE --vae VAE --out DIR
+
+The shipped decoder makes a hop's levels from that hop's latent alone. Here the same encoder's latents are
+decoded by the best linear map (ridge regression, closed form) from a few hops at once: hops of the past,
+which are free, or hops of the future, which cost 33 ms each. Rows with as many hops have as many weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import numpy as np
+import torch
+import typer
+from torch import Tensor
+
+from experiments.listening import Panel
+from experiments.runner import network_folder, say
+from experiments.stores import spread
+from sr_runtime.data.store import Clip, ClipStore
+from sr_runtime.errors import SoundReactorError
+from sr_runtime.evaluate.clips import EvaluationClip
+from sr_runtime.evaluate.distribution import kad
+from sr_runtime.evaluate.provenance import git_commit
+from sr_runtime.evaluate.scores import Ears, Take, listen, soundnet_set
+from sr_runtime.evaluate.soundnet import SoundNet
+from sr_runtime.evaluate.yamnet import Yamnet
+from sr_runtime.model.checkpoint import load_vae
+from sr_runtime.model.vae_compact import CompactVAE, overlap_add
+from sr_runtime.train.vae import reconstruction_metrics
+from sr_runtime.train.vae_compact import fit, wanted_levels
+from sr_runtime.types import HOP_SAMPLES, Audio
+
+PAST, FUTURE = 4, 2
+"""Hops of context that the moments are summed for."""
+
+RIDGE = 1e-4
+"""Of the regression, times the mean variance of a latent's channel."""
+
+Decode = Callable[[EvaluationClip], Tensor]
+"""Makes sound (1, 2, 1600·T) of a clip."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """Which hops a decoder looks at, counted from its own.
+
+    Attributes:
+        past: Hops before.
+        future: Hops after: look-ahead.
+    """
+
+    past: int
+    future: int
+
+    @property
+    def hops(self) -> int:
+        """All of them, its own included."""
+        return self.past + 1 + self.future
+
+
+DECODERS = (
+    ("causal-1", "its own hop: causal", Context(0, 0)),
+    ("causal-3", "3 hops, causal", Context(2, 0)),
+    ("noncausal-3", "3 hops, one of them ahead (33 ms)", Context(1, 1)),
+    ("causal-5", "5 hops, causal", Context(4, 0)),
+    ("noncausal-5", "5 hops, two of them ahead (67 ms)", Context(2, 2)),
+)
+"""Name, label and context of every decoder that is fitted to the given encoder's latents."""
+
+
+class CodecRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One row's figures.
+
+    Attributes:
+        row: Its name.
+        label: As the table calls it.
+        figures: Metric → value.
+        weights: Of its decoder.
+        hours: Of sound that it was fitted to; 0 for rows that are given or not fitted.
+    """
+
+    row: str
+    label: str
+    figures: dict[str, float]
+    weights: int
+    hours: float
+
+
+class Codec(msgspec.Struct, frozen=True, kw_only=True):
+    """The table.
+
+    Attributes:
+        rows: In order.
+        clips: How many were decoded.
+        onset_chance: Chance of the onset F1.
+        onset_ceiling: What the real sound reaches.
+        command: What makes it again.
+        commit: Of the code.
+    """
+
+    rows: list[CodecRow]
+    clips: int
+    onset_chance: float
+    onset_ceiling: float
+    command: str
+    commit: str
+
+
+def command(
+    data: Annotated[Path, typer.Option(help="Clip store.")],
+    vae: Annotated[Path, typer.Option(help="Network folder of a compact autoencoder.")],
+    out: Annotated[Path, typer.Option(help="Folder of results.")],
+    hours: Annotated[float, typer.Option(help="Hours of training sound that decoders are fitted to.")] = 2.0,
+    fits: Annotated[list[float] | None, typer.Option(help="Hours to fit whole autoencoders to.")] = None,
+    clips: Annotated[int, typer.Option(min=2, help="Validation clips.")] = 16,
+    threads: Annotated[int | None, typer.Option(help="CPU threads; all by default.")] = None,
+) -> None:
+    """Fit every decoder, decode the validation clips, and write DIR/codec.json."""
+    if threads:
+        torch.set_num_threads(threads)
+    try:
+        table = measure(data, network_folder(vae), hours, fits or [0.25, 1.0, 4.0], clips)
+    except SoundReactorError as error:
+        say(f"error: {error}")
+        raise typer.Exit(1) from None
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "codec.json").write_bytes(msgspec.json.format(msgspec.json.encode(table), indent=1) + b"\n")
+
+
+def measure(data: Path, vae: Path, hours: float, fits: Sequence[float], clips: int) -> Codec:
+    """Return the table's figures."""
+    store, given = ClipStore(data), load_compact(vae)
+    panel = Panel.of(store, clips, tuning=False, yamnet=Yamnet(torch.get_num_threads()))
+    judge = Judge(panel)
+    weights = sum(part.numel() for part in given.decoder.parameters())
+    rows = [judge.row("given", "the given network", lambda clip: decoded(given, clip), weights, 0.0)]
+    moments = sum_moments(given, spread(store.clips("train"), hours))
+    for name, label, context in DECODERS:
+        line = solve(moments, context)
+        rows.append(judge.row(name, label, in_context(given, line, context), line.numel(), hours))
+    for length in fits:
+        fitted = fit_on(given, spread(store.clips("train"), length))
+        label = f"encoder and decoder fitted to {length:g} h"
+        rows.append(judge.row(f"fit-{length:g}", label, in_full(fitted), weights, length))
+    rows.append(judge.row("levels", "true levels, no code: the bands' ceiling", true_levels(given), 0, 0.0))
+    real = panel.judge(panel.real)
+    return Codec(
+        rows=rows,
+        clips=len(panel.clips),
+        onset_chance=real["onset_chance"],
+        onset_ceiling=real["onset_f1"],
+        command=f"python -m experiments.codec --data STORE --vae VAE --out DIR --hours {hours:g} "
+        + " ".join(f"--fits {length:g}" for length in fits)
+        + f" --clips {clips}",
+        commit=git_commit(),
+    )
+
+
+class Judge:
+    """Hears what a decoder makes as the networks and the spectral errors do."""
+
+    def __init__(self, panel: Panel) -> None:
+        self.panel = panel
+        self.ears = Ears(panel.ears.yamnet, SoundNet())
+        self.real = [listen(clip.true_audio, clip, self.ears) for clip in panel.clips]
+
+    def row(self, name: str, label: str, decode: Decode, weights: int, hours: float) -> CodecRow:
+        """Decode all clips and return a row."""
+        takes: list[Take] = []
+        errors: list[dict[str, float]] = []
+        for clip in self.panel.clips:
+            with torch.no_grad():
+                made = decode(clip).clamp(-1, 1)
+            errors.append(reconstruction_metrics(made, wave_of(clip)[..., : made.shape[-1]]))
+            takes.append(listen(sound_of(made, clip), clip, self.ears))
+        figures = self.panel.judge(takes)
+        figures |= {key: float(np.mean([each[key] for each in errors])) for key in errors[0]}
+        figures["kad_soundnet"] = kad(soundnet_set(self.real), soundnet_set(takes))
+        say(f"{name}: " + ", ".join(f"{key} {figures[key]:.3f}" for key in ("band_level", "kl_dense")))
+        return CodecRow(row=name, label=label, figures=figures, weights=weights, hours=hours)
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Sums over hops, float64.
+
+    Attributes:
+        count: Of hops.
+        latents: Of products of latents in the widest context, a one at their end, (n, n).
+        asked: Of their products with the levels that are asked for, (n, m).
+    """
+
+    count: int
+    latents: Tensor
+    asked: Tensor
+
+
+def sum_moments(vae: CompactVAE, clips: Sequence[Clip]) -> Moments:
+    """Return the sums over clips for the widest context."""
+    count, latents, asked = 0, torch.zeros(()), torch.zeros(())
+    for clip in clips:
+        wave = torch.from_numpy(clip.audio().astype(np.float32).T / 32768.0)[None]
+        wave = wave[..., : wave.shape[-1] // HOP_SAMPLES * HOP_SAMPLES]
+        with torch.no_grad():
+            wanted = wanted_levels(vae, wave)[0].double()
+            seen = in_hops(encoded(vae, wave), Context(PAST, FUTURE))[: len(wanted)].double()
+        seen = torch.cat((seen, torch.ones(len(seen), 1, dtype=seen.dtype)), dim=1)
+        count, latents, asked = count + len(seen), latents + seen.T @ seen, asked + seen.T @ wanted
+    return Moments(count, latents, asked)
+
+
+def encoded(vae: CompactVAE, wave: Tensor) -> Tensor:
+    """Return the posterior means (T, 64) of sound (1, 2, 1600·T)."""
+    return vae.encode(wave)[0][0].T
+
+
+def in_hops(latents: Tensor, context: Context) -> Tensor:
+    """Return latents (T, 64) side by side with their neighbours, (T, hops·64), the earliest first.
+
+    Beyond the ends of a clip its first and last latents are repeated.
+    """
+    hops = torch.arange(len(latents))[:, None] + torch.arange(-context.past, context.future + 1)
+    return latents[hops.clamp(0, len(latents) - 1)].flatten(1)
+
+
+def solve(moments: Moments, context: Context) -> Tensor:
+    """Return the best linear map (hops·64 + 1, levels) of a context, the constant last."""
+    size = (len(moments.latents) - 1) // (PAST + 1 + FUTURE)
+    first = (PAST - context.past) * size
+    places = torch.cat((torch.arange(first, first + context.hops * size), torch.tensor([-1])))
+    squares = moments.latents[places][:, places] / moments.count
+    ridge = RIDGE * squares.diagonal()[:-1].mean() * torch.eye(len(places), dtype=torch.float64)
+    ridge[-1, -1] = 0.0
+    return torch.linalg.solve(squares + ridge, moments.asked[places] / moments.count)
+
+
+def in_context(vae: CompactVAE, line: Tensor, context: Context) -> Decode:
+    """Return a decoder of latents in context."""
+
+    def decode(clip: EvaluationClip) -> Tensor:
+        seen = in_hops(encoded(vae, wave_of(clip)), context).double()
+        return noise_of(vae, (seen @ line[:-1] + line[-1]).float()[None])
+
+    return decode
+
+
+def in_full(vae: CompactVAE) -> Decode:
+    """Return a network's own decoding of its own latents."""
+    return lambda clip: decoded(vae, clip)
+
+
+def decoded(vae: CompactVAE, clip: EvaluationClip) -> Tensor:
+    """Return a clip's sound through a network."""
+    return vae.decode(vae.encode(wave_of(clip))[0])
+
+
+def true_levels(vae: CompactVAE) -> Decode:
+    """Return noise at exactly the levels of the sound."""
+    return lambda clip: noise_of(vae, wanted_levels(vae, wave_of(clip)))
+
+
+def noise_of(vae: CompactVAE, levels: Tensor) -> Tensor:
+    """Return shaped noise (1, 2, 1600·T) of levels (1, T, windows·3·bands), natural logs."""
+    decoder, state = vae.decoder, vae.initial_decoder_state(1)
+    windows = levels.reshape(1, levels.shape[1] * decoder.steps, -1)
+    return overlap_add(decoder.noise(windows, state["noise_position"]), state["overlap"])[0]
+
+
+def fit_on(vae: CompactVAE, clips: Sequence[Clip]) -> CompactVAE:
+    """Return an autoencoder of the same form, fitted to some clips."""
+    fitted = CompactVAE(vae.config)
+    fit(fitted, clips)
+    return fitted.eval()
+
+
+def load_compact(vae: Path) -> CompactVAE:
+    """Return the autoencoder of a network folder.
+
+    Raises:
+        SoundReactorError: It is of another kind.
+    """
+    loaded = load_vae(vae)
+    if not isinstance(loaded, CompactVAE):
+        raise SoundReactorError(
+            f"{vae}: expected an autoencoder of kind compact, got {type(loaded).__name__}"
+        )
+    return loaded.eval()
+
+
+def wave_of(clip: EvaluationClip) -> Tensor:
+    """Return a clip's real sound, float32 (1, 2, 1600·T)."""
+    return torch.from_numpy(np.ascontiguousarray(clip.true_audio.T))[None]
+
+
+def sound_of(wave: Tensor, clip: EvaluationClip) -> Audio:
+    """Return sound (1, 2, S) as float32 (hops × 1600, 2) of the clip's length, silent where it is shorter."""
+    sound = np.zeros_like(clip.true_audio)
+    sound[: wave.shape[-1]] = wave[0].T.numpy()
+    return sound
+
+
+if __name__ == "__main__":
+    typer.run(command)
