@@ -175,11 +175,9 @@ def train_stage2(
         ClipStore(data),
         vae,
         generator.config,
+        settings,
         backbone_weights,
         fill_report,
-        settings.cached_only,
-        settings.own_history,
-        settings.own_history_hours,
         fit=generator.pca.fit(),
     )
     stage = ConsistencyStage(caches, settings, generator)

@@ -124,11 +124,9 @@ def train_stage1(
         ClipStore(data),
         vae,
         generator.config,
+        settings,
         backbone_weights,
         fill_report,
-        settings.cached_only,
-        settings.own_history,
-        settings.own_history_hours,
         fit=generator.pca.fit() if init else None,
     )
     stage = DiffusionStage(caches, settings, generator)

@@ -47,11 +47,9 @@ class Caches:
         store: recordings.
         vae: the autoencoder's network folder.
         config: the generator's configuration (its vision part decides the features).
+        settings: of the run: what may be left out, and whose own play is cached too; None for neither.
         backbone_weights: for backbones whose weights come with no package.
         report: told about the work.
-        cached_only: leave out clips without features instead of computing them.
-        own_history: network folder of a generator whose own play is cached too; '' for none.
-        own_history_hours: how much it plays.
         fit: the PCA of a network to go on training; None fits one on the store.
     """
 
@@ -60,14 +58,13 @@ class Caches:
         store: ClipStore,
         vae: Path,
         config: ModelConfig,
+        settings: DiffusionSettings | None = None,
         backbone_weights: Path | None = None,
         report: FillReport | None = None,
-        cached_only: bool = False,
-        own_history: str = "",
-        own_history_hours: float = 1.5,
         fit: PCAFit | None = None,
     ) -> None:
         self.store, self.vae = store, vae
+        cached_only = settings is not None and settings.cached_only
         self.features = FeatureCache(store, config.vision, backbone_weights, torch.get_num_threads(), fit)
         self.latents = LatentCache(store, vae)
         self.train, self.validation = (
@@ -78,9 +75,11 @@ class Caches:
             raise TrainingError(f"{store.root} has no training clips; record some with sr-runtime record")
         for name, cache in (("latents", self.latents), ("features", self.features)):
             cache.fill([*self.train, *self.validation], _named(report, name))
-        self.histories = HistoryCache(store, Path(own_history), self.features) if own_history else None
-        if self.histories:
-            self.histories.fill(spread(self.train, own_history_hours), _named(report, "own histories"))
+        self.histories: HistoryCache | None = None
+        if settings is not None and settings.own_history:
+            self.histories = HistoryCache(store, Path(settings.own_history), self.features)
+            played = spread(self.train, settings.own_history_hours)
+            self.histories.fill(played, _named(report, "own histories"))
 
 
 def _named(report: FillReport | None, name: str) -> Callable[[int, int], None] | None:
