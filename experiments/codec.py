@@ -2,9 +2,9 @@
 
     python -m experiments.codec --data STORE --vae VAE --out DIR
 
-The shipped decoder makes a hop's levels from that hop's latent alone. Here the same encoder's latents are
-decoded by the best linear map (ridge regression, closed form) from a few hops at once: hops of the past,
-which are free, or hops of the future, which cost 33 ms each. Rows with as many hops have as many weights.
+The given encoder's latents are decoded by the best linear map (ridge regression, closed form) from a few
+hops at once: hops of the past, which are free, or hops of the future, which cost 33 ms each. Rows with as many
+hops have as many weights.
 """
 
 from __future__ import annotations
@@ -34,14 +34,18 @@ from sr_runtime.evaluate.yamnet import Yamnet
 from sr_runtime.model.checkpoint import load_vae
 from sr_runtime.model.vae_compact import CompactVAE, overlap_add
 from sr_runtime.train.vae import reconstruction_metrics
-from sr_runtime.train.vae_compact import fit, wanted_levels
-from sr_runtime.types import HOP_SAMPLES, Audio
+from sr_runtime.train.vae_compact import (
+    DECODER_RIDGE,
+    Moments,
+    fit,
+    moments,
+    regression,
+    wanted_levels,
+)
+from sr_runtime.types import Audio
 
 PAST, FUTURE = 4, 2
 """Hops of context that the moments are summed for."""
-
-RIDGE = 1e-4
-"""Of the regression, times the mean variance of a latent's channel."""
 
 Decode = Callable[[EvaluationClip], Tensor]
 """Makes sound (1, 2, 1600·T) of a clip."""
@@ -141,10 +145,14 @@ def measure(data: Path, vae: Path, hours: float, fits: Sequence[float], clips: i
     judge = Judge(panel)
     weights = sum(part.numel() for part in given.decoder.parameters())
     rows = [judge.row("given", "the given network", lambda clip: decoded(given, clip), weights, 0.0)]
-    moments = sum_moments(given, spread(store.clips("train"), hours))
+    wide, size = Context(PAST, FUTURE), given.config.latent
+    with torch.no_grad():
+        clips_heard = spread(store.clips("train"), hours)
+        sums = moments(given, clips_heard, lambda wave: in_hops(encoded(given, wave), wide)[None])
     for name, label, context in DECODERS:
-        line = solve(moments, context)
-        rows.append(judge.row(name, label, in_context(given, line, context), line.numel(), hours))
+        slopes, constant = regression(columns(sums, context, size), DECODER_RIDGE)
+        decode = in_context(given, slopes, constant, context)
+        rows.append(judge.row(name, label, decode, slopes.numel() + constant.numel(), hours))
     for length in fits:
         fitted = fit_on(given, spread(store.clips("train"), length))
         label = f"encoder and decoder fitted to {length:g} h"
@@ -187,35 +195,6 @@ class Judge:
         return CodecRow(row=name, label=label, figures=figures, weights=weights, hours=hours)
 
 
-@dataclass(frozen=True)
-class Moments:
-    """Sums over hops, float64.
-
-    Attributes:
-        count: Of hops.
-        latents: Of products of latents in the widest context, a one at their end, (n, n).
-        asked: Of their products with the levels that are asked for, (n, m).
-    """
-
-    count: int
-    latents: Tensor
-    asked: Tensor
-
-
-def sum_moments(vae: CompactVAE, clips: Sequence[Clip]) -> Moments:
-    """Return the sums over clips for the widest context."""
-    count, latents, asked = 0, torch.zeros(()), torch.zeros(())
-    for clip in clips:
-        wave = torch.from_numpy(clip.audio().astype(np.float32).T / 32768.0)[None]
-        wave = wave[..., : wave.shape[-1] // HOP_SAMPLES * HOP_SAMPLES]
-        with torch.no_grad():
-            wanted = wanted_levels(vae, wave)[0].double()
-            seen = in_hops(encoded(vae, wave), Context(PAST, FUTURE))[: len(wanted)].double()
-        seen = torch.cat((seen, torch.ones(len(seen), 1, dtype=seen.dtype)), dim=1)
-        count, latents, asked = count + len(seen), latents + seen.T @ seen, asked + seen.T @ wanted
-    return Moments(count, latents, asked)
-
-
 def encoded(vae: CompactVAE, wave: Tensor) -> Tensor:
     """Return the posterior means (T, 64) of sound (1, 2, 1600·T)."""
     return vae.encode(wave)[0][0].T
@@ -230,23 +209,21 @@ def in_hops(latents: Tensor, context: Context) -> Tensor:
     return latents[hops.clamp(0, len(latents) - 1)].flatten(1)
 
 
-def solve(moments: Moments, context: Context) -> Tensor:
-    """Return the best linear map (hops·64 + 1, levels) of a context, the constant last."""
-    size = (len(moments.latents) - 1) // (PAST + 1 + FUTURE)
+def columns(sums: Moments, context: Context, size: int) -> Moments:
+    """Return the sums of a context out of those of the widest."""
     first = (PAST - context.past) * size
-    places = torch.cat((torch.arange(first, first + context.hops * size), torch.tensor([-1])))
-    squares = moments.latents[places][:, places] / moments.count
-    ridge = RIDGE * squares.diagonal()[:-1].mean() * torch.eye(len(places), dtype=torch.float64)
-    ridge[-1, -1] = 0.0
-    return torch.linalg.solve(squares + ridge, moments.asked[places] / moments.count)
+    part = slice(first, first + context.hops * size)
+    return Moments(
+        sums.count, sums.heard[part], sums.asked, sums.heard_heard[part, part], sums.heard_asked[part]
+    )
 
 
-def in_context(vae: CompactVAE, line: Tensor, context: Context) -> Decode:
-    """Return a decoder of latents in context."""
+def in_context(vae: CompactVAE, slopes: Tensor, constant: Tensor, context: Context) -> Decode:
+    """Return a linear decoder of latents in context."""
 
     def decode(clip: EvaluationClip) -> Tensor:
         seen = in_hops(encoded(vae, wave_of(clip)), context).double()
-        return noise_of(vae, (seen @ line[:-1] + line[-1]).float()[None])
+        return noise_of(vae, (seen @ slopes + constant).float()[None])
 
     return decode
 

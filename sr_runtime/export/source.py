@@ -12,11 +12,11 @@ from typing import Any
 
 import torch
 
-from sr_runtime.engine.bundle import file_sha256
 from sr_runtime.errors import BundleError
 from sr_runtime.model.checkpoint import (
     CONFIG_FILE,
     WEIGHTS_FILE,
+    latent_key,
     load_config,
     load_facts,
     load_generator,
@@ -114,11 +114,10 @@ def network_folder(path: Path) -> Path:
 
 def _compare_keys(vae: Path, generator_facts: dict[str, Any]) -> None:
     """Warn if the generator learned another auto-encoder's latents; a tuned decoder is harmless."""
-    wanted, found = generator_facts.get("vae"), file_sha256(vae / WEIGHTS_FILE)[:12]
+    wanted, found = generator_facts.get("vae"), latent_key(vae)
     if wanted is not None and wanted != found:
         logger.warning(
-            "the generator was trained on latents of auto-encoder %s, %s is %s: right only if nothing but "
-            "its decoder was trained since",
+            "the generator was trained on latents of auto-encoder %s, those of %s are %s: expect wrong sound",
             wanted,
             vae,
             found,

@@ -6,6 +6,7 @@ basis are buffers of the modules, so they are among the weights.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -90,6 +91,15 @@ def load_weights(path: Path) -> dict[str, Tensor]:
         return load_file(file)
     except (OSError, SafetensorError) as error:
         raise BundleError(f"cannot read weights from {file}: {error}; did the training run finish?") from None
+
+
+def latent_key(path: Path) -> str:
+    """Return a short name for the latents of an auto-encoder's folder; a tuned decoder does not change it."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(load_weights(path).items()):
+        if not name.startswith("decoder."):
+            digest.update(name.encode() + tensor.contiguous().numpy().tobytes())
+    return digest.hexdigest()[:12]
 
 
 def _load_weights(module: nn.Module, path: Path) -> None:

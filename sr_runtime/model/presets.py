@@ -153,12 +153,14 @@ class CompactVAEConfig:
         bands: Mel-spaced bands of both.
         fast_step_samples: Half a window of what else the encoder hears (200: 240 steps/s).
         fast_bands: Bands of those.
+        past_hops: Hops before its own whose latents the decoder looks at: no look-ahead, steadier levels.
     """
 
     step_samples: int = 800
     bands: int = 128
     fast_step_samples: int = 200
     fast_bands: int = 40
+    past_hops: int = 0
 
 
 @dataclass(frozen=True)
@@ -190,7 +192,7 @@ _COMPACT = ModelConfig(
     aggregator=AggregatorConfig(width=384, layers=1, heads=6, hidden=1024, projection=192, kernel=2),
     transformer=TransformerConfig(width=640, layers=10, heads=10, kv_heads=2, hidden=1792, window=480),
     head=HeadConfig(width=768, blocks=4),
-    vae=VAEConfig(kind="compact"),
+    vae=VAEConfig(kind="compact", compact=CompactVAEConfig(past_hops=2)),
 )
 
 _MINI = ModelConfig(
@@ -212,7 +214,7 @@ _MINI = ModelConfig(
         stochastic_depth=0.0,
     ),
     head=HeadConfig(width=512, blocks=3),
-    vae=VAEConfig(kind="compact"),
+    vae=VAEConfig(kind="compact", compact=CompactVAEConfig(past_hops=2)),
 )
 
 PRESETS: dict[str, ModelConfig] = {"paper": ModelConfig(), "compact": _COMPACT, "mini": _MINI}

@@ -4,7 +4,7 @@
 
     wave ┬ windows of 1600, every 800 ─ log levels in 128 bands ┬ Linear ─ mean     (log-variance: constant)
          └ windows of 400, every 200 ─ log levels in 40 bands ──┘
-    latent ─ Linear ─ log levels in 128 bands, every 800 ─ shaped noise ─ overlap-add
+    latents of a hop and before ─ Linear ─ log levels in 128 bands, every 800 ─ shaped noise ─ overlap-add
 
 Games sound mostly like noise under moving spectra: shots, doors, growls, engines. Windows of 1600 samples
 have bins of 30 Hz, fine enough to tell a growl from a gust; what they smear by is a third of what sync is
@@ -70,28 +70,52 @@ def _windows(wave: Tensor, step: int) -> Tensor:
 class CompactDecoder(nn.Module):
     """Latents (B, latent, T) → sound (B, 2, 1600·T), whole or hop by hop."""
 
+    silence: Tensor
+
     def __init__(self, config: CompactVAEConfig, latent: int) -> None:
         super().__init__()
         self.step, self.steps = config.step_samples, HOP_SAMPLES // config.step_samples
+        self.past = config.past_hops
         self.noise = NoiseBands(config.bands, 2 * self.step)
-        self.line = nn.Linear(latent, self.steps * 3 * config.bands)
+        self.line = nn.Linear((self.past + 1) * latent, self.steps * 3 * config.bands)
         nn.init.constant_(self.line.bias, UNFITTED_LEVEL)
+        if self.past:
+            self.register_buffer("silence", torch.zeros(latent))
 
     def initial_state(self, batch: int) -> DecoderState:
         """Return zeros: the silence before the first hop."""
         weight = self.line.weight
-        return {
+        state = {
             "overlap": weight.new_zeros(batch, CHANNELS, self.step),
             "noise_position": weight.new_zeros(batch),
         }
+        if self.past:
+            latent = self.line.in_features // (self.past + 1)
+            state["past"] = weight.new_zeros(batch, latent, self.past)
+        return state
 
     def forward(self, z: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
         """Decode any number of frames after ``state``; offline decoding is one call from zeros."""
-        levels = self.line(z.transpose(1, 2)).float()
+        seen, after = self.in_context(z, state)
+        levels = self.line(seen.transpose(1, 2)).float()
         levels = levels.reshape(z.shape[0], z.shape[2] * self.steps, -1)
         windows = self.noise(levels, state["noise_position"])
         wave, overlap = overlap_add(windows, state["overlap"])
-        return wave, {"overlap": overlap, "noise_position": advance(state["noise_position"], levels.shape[1])}
+        position = advance(state["noise_position"], levels.shape[1])
+        return wave, {"overlap": overlap, "noise_position": position, **after}
+
+    def in_context(self, z: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
+        """Return latents beside those before them, (B, (past + 1)·latent, T), earliest first; what to keep.
+
+        What is kept is relative to the latent of silence, so that a state of zeros is silence.
+        """
+        if not self.past:
+            return z, {}
+        silence = self.silence[:, None]
+        every = torch.cat((state["past"] + silence, z), dim=-1)
+        hops = z.shape[2]
+        seen = torch.cat([every[..., k : k + hops] for k in range(self.past + 1)], dim=1)
+        return seen, {"past": every[..., hops:] - silence}
 
 
 def overlap_add(windows: Tensor, overlap: Tensor) -> tuple[Tensor, Tensor]:

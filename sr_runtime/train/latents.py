@@ -19,7 +19,7 @@ from torch import Tensor
 
 from sr_runtime.data.store import Clip, ClipStore
 from sr_runtime.errors import TrainingError
-from sr_runtime.model.checkpoint import WEIGHTS_FILE, load_vae
+from sr_runtime.model.checkpoint import WEIGHTS_FILE, latent_key, load_vae
 from sr_runtime.model.vae import VAE
 from sr_runtime.train.ema import evaluating
 from sr_runtime.types import HOP_SAMPLES
@@ -97,7 +97,7 @@ class LatentCache:
 
     def __init__(self, store: ClipStore, network: Path) -> None:
         self.store = store
-        self.folder = store.root / "latents" / network_key(network)
+        self.folder = store.root / "latents" / latent_key(network)
         self.vae = load_vae(network)
         self.folder.mkdir(parents=True, exist_ok=True)
 

@@ -40,7 +40,7 @@ from sr_runtime.train.run_folder import RunFolder
 from sr_runtime.train.samples import write_pairs
 from sr_runtime.train.schedule import ema_decay, learning_rate
 from sr_runtime.train.settings import VaeSettings
-from sr_runtime.train.vae_compact import fit
+from sr_runtime.train.vae_compact import fit, fit_decoder, keep_encoder
 from sr_runtime.types import HOP_HZ
 
 RESCAN_STEPS = 100
@@ -308,12 +308,13 @@ def train_vae(
     run, config, store = RunFolder(out), config or preset(settings.preset), ClipStore(data)
     facts = {"stage": "vae", "settings": msgspec.to_builtins(settings), "model": config_to_dict(config)}
     if config.vae.kind == "compact":
-        if init is not None:
+        if (init is not None) != settings.decoder_only:
             raise TrainingError(
-                f"the compact autoencoder is fitted from recordings alone, it cannot start from {init}; "
-                "leave --init out, or use those weights as they are with --vae"
+                "the compact autoencoder is fitted from recordings alone: give --init RUN and --set "
+                "decoder_only=true together to keep that run's encoder, or neither; or use weights as they "
+                "are with --vae"
             )
-        fit_compact(store, run, settings, config, report)
+        fit_compact(store, run, settings, config, init, report)
         run.write_config(facts)
         return True
     stage = VaeStage(store, settings, config, init)
@@ -322,15 +323,21 @@ def train_vae(
 
 
 def fit_compact(
-    store: ClipStore, run: RunFolder, settings: VaeSettings, config: ModelConfig, report: Reporter | None
+    store: ClipStore,
+    run: RunFolder,
+    settings: VaeSettings,
+    config: ModelConfig,
+    init: Path | None,
+    report: Reporter | None,
 ) -> None:
-    """Fit the compact autoencoder in one pass, measure it, and write network, log line and samples.
+    """Fit the compact autoencoder, measure it, and write network, log line and samples.
 
     Args:
         store: recordings; the split ``train`` is learned, ``validation`` measured.
         run: where to write to.
         settings: ``crop_hops`` is the length of the crops that it is measured on.
         config: a model whose autoencoder is ``compact``.
+        init: network folder whose encoder stays as it is; None fits one.
         report: called after every clip.
     """
     crops = AudioCrops(store, "validation", settings.crop_hops, 0.0)
@@ -340,9 +347,15 @@ def fit_compact(
     wave = crops.fixed(VALIDATION_CROPS)  # first of all: a store without a crop's length is told at once
     vae = build_vae(config.vae).eval()
     assert isinstance(vae, CompactVAE)
-    fit(vae, store.clips("train"), lambda done, of: report(done, done / of, {}) if report else None)
-    latent_statistics(vae, store, limit_hops=STATISTICS_HOPS)
-    hours = sum(clip.hops for clip in store.clips("train")) / (HOP_HZ * 3600)
+    clips = store.clips("train")
+    tell = (lambda done, of: report(done, done / of, {})) if report else None
+    if init is None:
+        fit(vae, clips, tell)
+        latent_statistics(vae, store, limit_hops=STATISTICS_HOPS)
+    else:
+        keep_encoder(vae, init)
+        fit_decoder(vae, clips, tell)
+    hours = sum(clip.hops for clip in clips) / (HOP_HZ * 3600)
     save_network(run.network, vae, config, {"stage": "vae", "hours": round(hours, 3)})
     with torch.no_grad():
         mean, logvar = vae.encode(wave)

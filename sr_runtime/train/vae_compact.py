@@ -2,7 +2,8 @@
 
 What the encoder hears of a hop and what its decoder has to ask for are related by ridge regression, and the
 regression is cut to as many components as the latent has channels (reduced-rank regression, Izenman 1975).
-One pass over the sound, a minute per hour of it, no step size and no schedule.
+A second regression sets the decoder, which may look back on a few latents. Two passes over the sound, two
+minutes per hour of it, no step size and no schedule.
 
 Gradient descent on the same levels was worse: with L1 on log levels a network blurs, and what sounded like an
 engine sounds like the sea (``docs/training.md``).
@@ -12,8 +13,9 @@ Called by :mod:`sr_runtime.train.vae` for the presets whose auto-encoder is ``co
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -21,17 +23,21 @@ from torch import Tensor
 
 from sr_runtime.data.store import Clip
 from sr_runtime.errors import TrainingError
+from sr_runtime.model.checkpoint import load_weights
 from sr_runtime.model.noise_bands import LOG_LEVEL_RANGE, sine_window
 from sr_runtime.model.vae_compact import CompactVAE
 from sr_runtime.train.losses import LOG_FLOOR, mel_bands
-from sr_runtime.types import HOP_SAMPLES
+from sr_runtime.types import CHANNELS, HOP_SAMPLES
 
 SIDE_WEIGHT = 0.3
 """How much the level of the side counts against those of left and right: components go first to what a sound
 is like and where, then to its width."""
 
 RIDGE = 1e-3
-"""Of the regression, times the mean variance of what is heard."""
+"""Of the encoder's regression, times the mean variance of what is heard."""
+
+DECODER_RIDGE = 1e-5
+"""Of the decoder's."""
 
 COMPANDING = 0.5
 """Exponent of the components' variances in the latent; see :func:`_channels`."""
@@ -66,36 +72,115 @@ def fit(vae: CompactVAE, clips: Sequence[Clip], report: FitReporter | None = Non
     Args:
         vae: Changed in place.
         clips: For training.
+        report: Told after every clip, of which there are twice as many: there are two passes.
+
+    Raises:
+        TrainingError: None of the clips has two hops or more.
+    """
+    usable = _usable(clips)
+    first, second = (_shifted(report, place * len(usable), 2 * len(usable)) for place in (0, 1))
+    with torch.no_grad():
+        heard = moments(vae, usable, lambda wave: torch.cat(vae.encoder.levels(wave), dim=-1), first)
+        _set_encoder(vae, heard)
+    fit_decoder(vae, usable, second)
+
+
+def fit_decoder(vae: CompactVAE, clips: Sequence[Clip], report: FitReporter | None = None) -> None:
+    """Set the decoder's linear map from the sound of clips, to an encoder that stays as it is.
+
+    Args:
+        vae: Changed in place.
+        clips: For training.
         report: Told after every clip.
 
     Raises:
         TrainingError: None of the clips has two hops or more.
     """
+    decoder, clips = vae.decoder, _usable(clips)
+
+    def seen(wave: Tensor) -> Tensor:
+        return decoder.in_context(vae.encode(wave)[0], decoder.initial_state(1))[0].transpose(1, 2)
+
+    with torch.no_grad():
+        if decoder.past:
+            decoder.silence.copy_(vae.encode(torch.zeros(1, CHANNELS, 2 * HOP_SAMPLES))[0][0, :, -1])
+        slopes, constant = regression(moments(vae, clips, seen, report), DECODER_RIDGE)
+        _set(decoder.line, slopes.T, constant)
+
+
+def keep_encoder(vae: CompactVAE, network: Path) -> None:
+    """Take encoder and latent statistics from a network folder.
+
+    Raises:
+        TrainingError: Its encoder has another form.
+    """
+    kept = {name: part for name, part in load_weights(network).items() if not name.startswith("decoder.")}
+    try:
+        missing = vae.load_state_dict(kept, strict=False).missing_keys
+    except RuntimeError as error:
+        raise TrainingError(f"{network}: not an encoder of this preset: {error}") from None
+    if any(not name.startswith("decoder.") for name in missing):
+        raise TrainingError(f"{network}: not an encoder of this preset, it lacks {missing}")
+
+
+def _shifted(report: FitReporter | None, before: int, total: int) -> FitReporter | None:
+    return None if report is None else lambda done, _: report(before + done, total)
+
+
+def _usable(clips: Sequence[Clip]) -> list[Clip]:
     usable = [clip for clip in clips if clip.hops > 1]
     if not usable:
         raise TrainingError(
             f"none of {len(clips)} training clips has 2 hops or more; record some with sr-runtime record"
         )
-    with torch.no_grad():
-        _set_lines(vae, _sum(_moments(vae, usable, report)))
+    return usable
 
 
-def _moments(vae: CompactVAE, clips: Sequence[Clip], report: FitReporter | None) -> Iterator[Moments]:
+def moments(
+    vae: CompactVAE,
+    clips: Sequence[Clip],
+    hear: Callable[[Tensor], Tensor],
+    report: FitReporter | None = None,
+) -> Moments:
+    """Return sums over the hops of clips of what ``hear`` makes of sound, and of what the decoder asks for.
+
+    Args:
+        vae: Of whose decoder.
+        clips: Of two hops or more.
+        hear: Makes (1, T, n) of sound (1, 2, 1600·T).
+        report: Told after every clip.
+    """
+    total: Moments | None = None
     for index, clip in enumerate(clips):
         wave = torch.from_numpy(clip.audio().astype(np.float32).T / 32768.0)[None]
         wave = wave[..., : wave.shape[-1] // HOP_SAMPLES * HOP_SAMPLES]
-        heard = torch.cat(vae.encoder.levels(wave), dim=-1)[0, :-1].double()
-        asked = wanted_levels(vae, wave)[0].double()
-        yield Moments(len(heard), heard.sum(0), asked.sum(0), heard.T @ heard, heard.T @ asked)
+        heard, asked = hear(wave)[0, :-1].double(), wanted_levels(vae, wave)[0].double()
+        part = Moments(len(heard), heard.sum(0), asked.sum(0), heard.T @ heard, heard.T @ asked)
+        total = part if total is None else total + part
         if report is not None:
             report(index + 1, len(clips))
-
-
-def _sum(parts: Iterator[Moments]) -> Moments:
-    total = next(parts)
-    for part in parts:
-        total = total + part
+    assert total is not None, "no clips"
     return total
+
+
+def regression(sums: Moments, ridge: float) -> tuple[Tensor, Tensor]:
+    """Return slopes (n, m) and constant (m,) of the ridge regression of what is asked for on what is heard.
+
+    Args:
+        sums: See :func:`moments`.
+        ridge: Times the mean variance of what is heard.
+    """
+    covariance, common = covariances(sums)
+    penalty = ridge * covariance.diagonal().mean() * torch.eye(len(covariance), dtype=torch.float64)
+    slopes = torch.linalg.solve(covariance + penalty, common)
+    return slopes, (sums.asked - sums.heard @ slopes) / sums.count
+
+
+def covariances(sums: Moments) -> tuple[Tensor, Tensor]:
+    """Return the covariance of what is heard, (n, n), and with what is asked for, (n, m)."""
+    heard, asked = sums.heard / sums.count, sums.asked / sums.count
+    covariance = sums.heard_heard / sums.count - torch.outer(heard, heard)
+    return covariance, sums.heard_asked / sums.count - torch.outer(heard, asked)
 
 
 def wanted_levels(vae: CompactVAE, wave: Tensor) -> Tensor:
@@ -135,26 +220,18 @@ def window_power(wave: Tensor, size: int) -> Tensor:
     return three.real.square() + three.imag.square()
 
 
-def _set_lines(vae: CompactVAE, moments: Moments) -> None:
+def _set_encoder(vae: CompactVAE, sums: Moments) -> None:
     encoder, decoder, latent = vae.encoder, vae.decoder, vae.config.latent
-    heard, asked = moments.heard / moments.count, moments.asked / moments.count
-    covariance = moments.heard_heard / moments.count - torch.outer(heard, heard)
-    common = moments.heard_asked / moments.count - torch.outer(heard, asked)
-    ridge = RIDGE * covariance.diagonal().mean() * torch.eye(len(heard), dtype=torch.float64)
-    slopes = torch.linalg.solve(covariance + ridge, common)
-
+    slopes, _ = regression(sums, RIDGE)
+    covariance, _ = covariances(sums)
     sides = torch.tensor([1.0, 1.0, SIDE_WEIGHT], dtype=torch.float64)
     weighted = slopes * sides.repeat_interleave(decoder.noise.bands).repeat(decoder.steps)
     _, directions = torch.linalg.eigh(weighted.T @ covariance @ weighted)
     encode = weighted @ directions.flip(1)[:, :latent]
     encode = encode @ _channels((encode.T @ covariance @ encode).diagonal().clamp_min(1e-12))
-    spread = encode.T @ covariance @ encode + 1e-6 * torch.eye(latent, dtype=torch.float64)
-    decode = torch.linalg.solve(spread, encode.T @ common)
-
     count = encoder.line.in_features
-    _set(encoder.line, encode[:count].T, -(heard @ encode))
+    _set(encoder.line, encode[:count].T, -(sums.heard / sums.count @ encode))
     _set(encoder.fast_line, encode[count:].T, torch.zeros(latent))
-    _set(decoder.line, decode.T, asked)
 
 
 def _channels(variances: Tensor) -> Tensor:

@@ -29,6 +29,7 @@ from sr_runtime.model.presets import VAEConfig
 from sr_runtime.model.vae_compact import CompactVAE
 from sr_runtime.train.features import FeatureCache, vision_key
 from sr_runtime.train.rollout import Memory, Sampling
+from sr_runtime.train.vae_compact import Moments, regression
 from sr_runtime.types import HOP_SAMPLES
 from tests.conftest import missing
 from tests.training_material import TINY, make_features, make_vae
@@ -254,16 +255,16 @@ def test_decoders_of_the_codec_differ_in_what_they_see_and_reach_the_page(place,
 
 def test_a_decoders_context_is_found_again():
     latents = torch.randn(400, 2, dtype=torch.float64)
-    context = codec.Context(1, 1)
-    line = torch.randn(3 * 2 + 1, 5, dtype=torch.float64)
-    wide = codec.in_hops(latents, codec.Context(codec.PAST, codec.FUTURE))
-    wide = torch.cat((wide, torch.ones(400, 1, dtype=torch.float64)), 1)
-    asked = codec.in_hops(latents, context) @ line[:-1] + line[-1]
-    moments = codec.Moments(400, wide.T @ wide, wide.T @ asked)
-    assert torch.allclose(codec.solve(moments, context), line, atol=5e-3)
-    blind = codec.in_hops(latents, codec.Context(1, 0))
-    assert torch.equal(blind[0], torch.cat((latents[0], latents[0])))
-    assert torch.equal(blind[7], torch.cat((latents[6], latents[7])))
+    context, wide = codec.Context(1, 1), codec.Context(codec.PAST, codec.FUTURE)
+    slopes, constant = torch.randn(6, 5, dtype=torch.float64), torch.randn(5, dtype=torch.float64)
+    heard, asked = codec.in_hops(latents, wide), codec.in_hops(latents, context) @ slopes + constant
+    sums = Moments(400, heard.sum(0), asked.sum(0), heard.T @ heard, heard.T @ asked)
+    found = regression(codec.columns(sums, context, size=2), 1e-9)
+    assert torch.allclose(found[0], slopes, atol=1e-6)
+    assert torch.allclose(found[1], constant, atol=1e-6)
+    before = codec.in_hops(latents, codec.Context(1, 0))
+    assert torch.equal(before[0], torch.cat((latents[0], latents[0])))
+    assert torch.equal(before[7], torch.cat((latents[6], latents[7])))
 
 
 def test_a_repeated_loop_is_heard_as_one():

@@ -7,13 +7,21 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import msgspec
 import numpy as np
 import pytest
 import torch
 
 from sr_runtime.data.store import ClipStore
 from sr_runtime.errors import ConfigError, TrainingError
-from sr_runtime.model.checkpoint import load_config, load_generator, load_vae, load_weights, save_network
+from sr_runtime.model.checkpoint import (
+    latent_key,
+    load_config,
+    load_generator,
+    load_vae,
+    load_weights,
+    save_network,
+)
 from sr_runtime.model.generator import Generator
 from sr_runtime.model.presets import OobleckConfig, VAEConfig
 from sr_runtime.model.vae import build_vae
@@ -109,11 +117,11 @@ def test_decoder_alone_can_be_tuned_so_that_latents_stay_valid(store, tmp_path):
     assert all(name.startswith("decoder.") for name in changed)
 
 
-def test_compact_autoencoder_is_fitted_in_one_pass(store, tmp_path):
+def test_compact_autoencoder_is_fitted_in_two_passes(store, tmp_path):
     config, seen = replace(TINY, vae=VAEConfig(kind="compact")), []
     settings = VaeSettings(preset="mini", crop_hops=6)
     assert train_vae(store.root, tmp_path, settings, config=config, report=lambda *at: seen.append(at))
-    assert seen == [(1, 1.0, {})]
+    assert seen == [(1, 0.5, {}), (2, 1.0, {})]
     assert train_vae(store.root, tmp_path, settings, config=config)
     assert len(list(RunFolder(tmp_path).lines("validation"))) == 1
     measured = next(RunFolder(tmp_path).lines("validation"))
@@ -130,8 +138,51 @@ def test_compact_autoencoder_is_fitted_in_one_pass(store, tmp_path):
 
 
 def test_compact_autoencoder_refuses_weights_that_it_would_not_use(store, vae, tmp_path):
-    with pytest.raises(TrainingError, match="leave --init out"):
+    with pytest.raises(TrainingError, match="give --init RUN and --set decoder_only=true together"):
         train_vae(store.root, tmp_path, VaeSettings(preset="mini"), init=vae, config=TINY)
+    with pytest.raises(TrainingError, match="give --init RUN and --set decoder_only=true together"):
+        train_vae(store.root, tmp_path, VaeSettings(preset="mini", decoder_only=True), config=TINY)
+
+
+def test_a_decoder_fitted_anew_looks_back_and_leaves_latents_as_they_are(store, tmp_path):
+    settings = VaeSettings(preset="mini")
+    train_vae(store.root, tmp_path / "own", settings, config=TINY)
+    compact = replace(TINY.vae.compact, past_hops=2)
+    back = replace(TINY, vae=replace(TINY.vae, compact=compact))
+    anew = msgspec.structs.replace(settings, decoder_only=True)
+    train_vae(store.root, tmp_path / "back", anew, init=tmp_path / "own" / "network", config=back)
+    own, looking = (load_vae(tmp_path / name / "network") for name in ("own", "back"))
+    assert latent_key(tmp_path / "own" / "network") == latent_key(tmp_path / "back" / "network")
+    wave = 0.1 * torch.randn(1, 2, 12 * 1600)
+    z = own.encode(wave)[0]
+    assert torch.equal(z, looking.encode(wave)[0])
+    whole, state, parts = looking.decode(z), looking.initial_decoder_state(1), []
+    for hop in z.split(1, dim=2):
+        part, state = looking.decode_step(hop, state)
+        parts.append(part)
+    assert torch.allclose(torch.cat(parts, -1), whole, atol=1e-5)
+    changed = z.clone()
+    changed[..., 3] += 1.0
+    heard = (looking.decode(changed) - whole).abs().amax((0, 1)).reshape(12, 1600).amax(1)
+    assert heard[:3].max() == 0.0  # nothing is heard before its time
+    assert (heard[3:6] > 1e-4).all()
+    assert heard[7:].max() < 1e-6
+
+
+def test_before_the_first_hop_there_is_silence(store, tmp_path):
+    back = replace(TINY, vae=replace(TINY.vae, compact=replace(TINY.vae.compact, past_hops=3)))
+    train_vae(store.root, tmp_path, VaeSettings(preset="mini"), config=back)
+    looking = load_vae(tmp_path / "network")
+    quiet = looking.decode(looking.encode(torch.zeros(1, 2, 20 * 1600))[0])
+    steady = quiet[..., 8 * 1600 : 16 * 1600].square().mean()
+    assert quiet[..., : 4 * 1600].square().mean() < 2 * steady + 1e-12
+
+
+def test_an_encoder_of_another_form_is_not_kept(store, vae, tmp_path):
+    other = replace(TINY, vae=VAEConfig(kind="compact"))
+    settings = VaeSettings(preset="mini", decoder_only=True)
+    with pytest.raises(TrainingError, match="not an encoder of this preset"):
+        train_vae(store.root, tmp_path, settings, init=vae, config=other)
 
 
 def test_recordings_too_short_to_measure_on_are_refused_before_the_fit(store, tmp_path):
