@@ -3,8 +3,8 @@
     python -m experiments.codec --data STORE --vae VAE --out DIR
 
 The given encoder's latents are decoded by the best linear map (ridge regression, closed form) from a few
-hops at once: hops of the past, which are free, or hops of the future, which cost 33 ms each. Rows with as many
-hops have as many weights.
+hops at once: hops of the past, which are free, or hops of the future, which cost 33 ms each. Rows with as
+many hops have as many weights.
 """
 
 from __future__ import annotations
