@@ -51,6 +51,11 @@ def weights(config: ModelConfig) -> int:
         return sum(parameter.numel() for parameter in Generator(config).parameters())
 
 
+def folder(training: Training, place: Workplace) -> Path:
+    """Return where a run is kept."""
+    return place.out / "runs" / training.name
+
+
 def train(training: Training, place: Workplace, report: Reporter | None = None) -> Path:
     """Train what is not trained yet.
 
@@ -66,7 +71,7 @@ def train(training: Training, place: Workplace, report: Reporter | None = None) 
         ConfigError: The network is larger than an ablation's may be.
         TrainingError: The run was interrupted; the same command goes on with it.
     """
-    run = RunFolder(place.out / "runs" / training.name)
+    run = RunFolder(folder(training, place))
     if (run.path / FINISHED).exists():
         return run.path
     if (size := weights(training.config)) > LARGEST:
@@ -96,17 +101,19 @@ def train(training: Training, place: Workplace, report: Reporter | None = None) 
 
 def _start(training: Training, place: Workplace, run: RunFolder, report: Reporter | None) -> Path | None:
     if training.after is not None:
+        if training.plays is not None:
+            train(training.plays, place, report)
         return train(training.after, place, report) / "network"
     if training.stage == 1:
         return None
-    folder = run.path / "untrained"
-    if not (folder / "config.json").exists():
+    untrained = run.path / "untrained"
+    if not (untrained / "config.json").exists():
         torch.manual_seed(0)
         generator = Generator(training.config)
         if (fit := place.caches(training.store, training.config).features.fit()) is not None:
             generator.pca.set_fit(fit)
-        save_network(folder, generator, training.config)
-    return folder
+        save_network(untrained, generator, training.config)
+    return untrained
 
 
 def _settings(training: Training, place: Workplace) -> DiffusionSettings:
@@ -119,6 +126,7 @@ def _settings(training: Training, place: Workplace) -> DiffusionSettings:
         **COMMON,
         "accelerator": place.accelerator,
         "learning_rate": RATES[training.stage],
+        "own_history": str(folder(training.plays, place) / "network") if training.plays else "",
         **length,
         **training.settings,
     }

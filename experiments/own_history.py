@@ -1,0 +1,47 @@
+"""Table 10: does a network that is to play live have to learn from its own play?"""
+
+from __future__ import annotations
+
+from experiments.runner import main
+from experiments.table import TUNED, Row, Table, Training
+from sr_runtime.model.edm import CONSISTENCY_TIMES
+from sr_runtime.train.rollout import Sampling
+
+TRUE = Training("more-true", stage=2, after=TUNED, budget=TUNED.budget)
+"""As many further steps, on true histories as before."""
+
+OWN = Training(
+    "more-own",
+    stage=2,
+    after=TUNED,
+    budget=TUNED.budget,
+    plays=TUNED,
+    settings={"own_history_hours": 0.5, "own_history_share": 1.0},
+)
+"""As many further steps; half an hour of the recordings was played by the network itself before."""
+
+TABLE = Table(
+    name="own_history",
+    title="Histories of its own",
+    question=(
+        "After stage 2, as many steps again: on true histories as before, or half of the hour on what the "
+        "network itself played for these pictures, with the true sound as the goal."
+    ),
+    rows=tuple(
+        Row(
+            f"{name}-nfe{nfe}",
+            f"{label}, NFE {nfe}",
+            training,
+            Sampling(1.5, consistency_times=CONSISTENCY_TIMES[nfe]),
+        )
+        for name, label, training in (
+            ("tuned", "stage 2", TUNED),
+            ("true", "and true histories", TRUE),
+            ("own", "and own histories", OWN),
+        )
+        for nfe in (1, 4)
+    ),
+)
+
+if __name__ == "__main__":
+    main(TABLE)
