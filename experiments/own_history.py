@@ -20,12 +20,23 @@ OWN = Training(
 )
 """As many further steps; half an hour of the recordings was played by the network itself before."""
 
+STRETCHES = Training(
+    "more-stretches",
+    stage=2,
+    after=TUNED,
+    budget=TUNED.budget,
+    plays=TUNED,
+    settings={"own_history_hours": 0.5, "own_history_share": 1.0, "own_history_stretch": 15},
+)
+"""The same, but led back along the true sound every half second."""
+
 TABLE = Table(
     name="own_history",
     title="Histories of its own",
     question=(
         "After stage 2, as many steps again: on true histories as before, or half of the hour on what the "
-        "network itself played for these pictures, with the true sound as the goal."
+        "network itself played for these pictures, with the true sound as the goal: in one go, or led back "
+        "along the true sound for half a second after every half second."
     ),
     rows=tuple(
         Row(
@@ -38,6 +49,7 @@ TABLE = Table(
             ("tuned", "stage 2", TUNED),
             ("true", "and true histories", TRUE),
             ("own", "and own histories", OWN),
+            ("stretches", "and own histories of half a second", STRETCHES),
         )
         for nfe in (1, 4)
     ),

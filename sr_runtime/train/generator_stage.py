@@ -77,7 +77,8 @@ class Caches:
             cache.fill([*self.train, *self.validation], _named(report, name))
         self.histories: HistoryCache | None = None
         if settings is not None and settings.own_history:
-            self.histories = HistoryCache(store, Path(settings.own_history), self.features)
+            network, stretch = Path(settings.own_history), settings.own_history_stretch
+            self.histories = HistoryCache(store, network, self.features, self.latents, stretch)
             played = spread(self.train, settings.own_history_hours)
             self.histories.fill(played, _named(report, "own histories"))
 

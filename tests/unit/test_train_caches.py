@@ -132,7 +132,7 @@ def test_random_crops_look_back_on_own_histories_as_often_as_asked(store, tmp_pa
     features = FeatureCache(store, TINY.vision)
     network = tmp_path / "generator"
     save_network(network, Generator(TINY), TINY)
-    histories = HistoryCache(store, network, features)
+    histories = HistoryCache(store, network, features, latents)
     for clip in store.clips():
         (histories.folder / f"{clip.clip_id}.npy").parent.mkdir(parents=True, exist_ok=True)
         np.save(histories.folder / f"{clip.clip_id}.npy", np.full((clip.hops, 64), 7.0, np.float16))

@@ -29,6 +29,7 @@ from sr_runtime.train.audio_crops import AudioCrops
 from sr_runtime.train.consistency import train_stage2
 from sr_runtime.train.diffusion import train_stage1
 from sr_runtime.train.features import FeatureCache
+from sr_runtime.train.latents import LatentCache
 from sr_runtime.train.own_history import HistoryCache, spread
 from sr_runtime.train.run_folder import RunFolder
 from sr_runtime.train.settings import ConsistencySettings, DiffusionSettings, VaeSettings
@@ -261,22 +262,36 @@ def test_own_play_is_spread_evenly_over_the_recordings():
     assert len(spread(clips, 1e-6)) == 1
 
 
-@pytest.mark.parametrize("setting", [{"own_history_hours": 0.0}, {"own_history_share": 1.5}])
+@pytest.mark.parametrize(
+    "setting", [{"own_history_hours": 0.0}, {"own_history_share": 1.5}, {"own_history_stretch": -1}]
+)
 def test_own_histories_out_of_range_are_refused(setting):
     with pytest.raises(ConfigError, match=next(iter(setting))):
         stage2_settings(**setting)
 
 
 def test_interrupted_play_goes_on_as_if_it_had_not_been(store, vae, tmp_path):
-    features = FeatureCache(store, TINY.vision)
+    features, latents = FeatureCache(store, TINY.vision), LatentCache(store, vae)
     save_network(tmp_path / "network", Generator(TINY), TINY)
-    cache, clips = HistoryCache(store, tmp_path / "network", features), store.clips()
+    cache, clips = HistoryCache(store, tmp_path / "network", features, latents), store.clips()
     cache.fill(clips)
     whole = [cache.read(clip) for clip in clips]
     (cache.folder / f"{clips[0].clip_id}.npy").unlink()
     cache.fill(clips)
     assert np.allclose(cache.read(clips[0]), whole[0], atol=2e-2)
     assert not np.allclose(whole[0], whole[1], atol=0.1)
+
+
+def test_play_in_stretches_is_led_back_along_the_true_sound(store, vae, tmp_path):
+    features, latents = FeatureCache(store, TINY.vision), LatentCache(store, vae)
+    latents.fill(store.clips())
+    save_network(tmp_path / "network", Generator(TINY), TINY)
+    cache, clip = HistoryCache(store, tmp_path / "network", features, latents, stretch=4), store.clips()[0]
+    cache.fill([clip])
+    true, played = latents.normalised(clip), cache.read(clip)
+    same = np.isclose(true, played, atol=2e-2).all(axis=1)
+    assert [bool(hop) for hop in same] == [hop // 4 % 2 == 0 for hop in range(clip.hops)]
+    assert cache.folder != HistoryCache(store, tmp_path / "network", features, latents).folder
 
 
 def test_second_stage_without_a_first_one_is_refused(store, vae, tmp_path):
