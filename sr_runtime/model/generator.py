@@ -102,14 +102,20 @@ class Generator(nn.Module):
         return cast(Tensor, hidden.reshape(batch, frames, -1))
 
     def history_tokens(self, latents: Tensor) -> Tensor:
-        """Return [S, x_1, …, x_{T−1}] as tokens (B, T, width), noised in training if so configured."""
+        """Return [S, x_1, …, x_{T−1}] as tokens (B, T, width), noised in training if so configured.
+
+        Noise mixed in tells the network not to trust its own play too much; clips that are noise alone have
+        it find in the picture what it would otherwise read off the sound before.
+        """
         bos = self.bos_token().expand(latents.shape[0], 1, -1)
         tokens = self.audio_token(latents[:, :-1])
         tokens = torch.cat((bos.to(tokens.dtype), tokens), dim=1)
-        k_max = self.config.transformer.history_noise
-        if not self.training or k_max == 0.0:
+        k_max, deaf_share = self.config.transformer.history_noise, self.config.transformer.deaf_share
+        if not self.training or k_max == deaf_share == 0.0:
             return tokens
         k = torch.rand(*tokens.shape[:2], 1, device=tokens.device) * k_max
+        is_deaf = torch.rand(len(tokens), 1, 1, device=tokens.device) < deaf_share
+        k = torch.where(is_deaf, 1.0, k)
         return k * torch.randn_like(tokens) + (1.0 - k) * tokens
 
     def head(self, x_t: Tensor, sigma: Tensor, z: Tensor) -> Tensor:

@@ -94,6 +94,7 @@ class TransformerConfig:
         window: Tokens that a position sees, itself included; None = the whole past (training only).
         context: Tokens of a training clip (8 s = 480); the cache length where ``window`` is None.
         history_noise: k_max of the noise mixed into projected audio tokens in training; 0 = off.
+        deaf_share: Share of clips in training whose audio history is noise alone; 0 = off.
     """
 
     width: int = 1024
@@ -111,6 +112,7 @@ class TransformerConfig:
     ffn_dropout: float = 0.1
     stochastic_depth: float = 0.1
     history_noise: float = 0.0
+    deaf_share: float = 0.0
 
     @property
     def cache_tokens(self) -> int:

@@ -168,7 +168,7 @@ def train_stage2(
         raise TrainingError(f"{init} holds no network; train stage 1 first and name its run with --init")
     run = RunFolder(out)
     torch.manual_seed(settings.seed)
-    generator = build_generator(preset(settings.preset), init, settings.history_noise, settings.head_dropout)
+    generator = build_generator(preset(settings.preset), init, settings)
     if settings.tuned == "head":
         generator.requires_grad_(False).diffusion_head.requires_grad_(True)
     caches = Caches(

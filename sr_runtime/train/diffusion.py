@@ -119,7 +119,7 @@ def train_stage1(
     """
     run = RunFolder(out)
     torch.manual_seed(settings.seed)
-    generator = build_generator(config or preset(settings.preset), init, settings.history_noise)
+    generator = build_generator(config or preset(settings.preset), init, settings)
     caches = Caches(
         ClipStore(data),
         vae,

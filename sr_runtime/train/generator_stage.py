@@ -31,7 +31,7 @@ from sr_runtime.train.optimiser import build_optimiser, set_rate
 from sr_runtime.train.own_history import HistoryCache, spread
 from sr_runtime.train.run_folder import RunFolder
 from sr_runtime.train.schedule import ema_decay, learning_rate
-from sr_runtime.train.settings import DiffusionSettings
+from sr_runtime.train.settings import ConsistencySettings, DiffusionSettings
 from sr_runtime.train.windows import Windows, WindowSampler
 
 VALIDATION_CROPS = 16
@@ -211,20 +211,21 @@ class GeneratorStage(ABC):
         )
 
 
-def build_generator(
-    config: ModelConfig, init: Path | None, history_noise: float, head_dropout: float | None = None
-) -> Generator:
+def build_generator(config: ModelConfig, init: Path | None, settings: DiffusionSettings) -> Generator:
     """Return a generator, new or from a network folder, with a stage's regularisation.
 
     Args:
         config: the model; where ``init`` is given, the folder's own configuration is used.
         init: network folder to start from, or None.
-        history_noise: largest share of noise mixed into the audio history in training.
-        head_dropout: replaces the configuration's, or None.
+        settings: what is done to the audio history in training, and in stage 2 the head's dropout.
     """
     config = load_config(init) if init else config
-    transformer = dataclasses.replace(config.transformer, history_noise=history_noise)
-    head = config.head if head_dropout is None else dataclasses.replace(config.head, dropout=head_dropout)
+    transformer = dataclasses.replace(
+        config.transformer, history_noise=settings.history_noise, deaf_share=settings.deaf_share
+    )
+    head = config.head
+    if isinstance(settings, ConsistencySettings):
+        head = dataclasses.replace(head, dropout=settings.head_dropout)
     generator = Generator(dataclasses.replace(config, transformer=transformer, head=head))
     if init:
         load_generator(init)  # checks that weights and configuration fit, with a message that says so

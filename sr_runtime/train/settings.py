@@ -134,6 +134,7 @@ class DiffusionSettings(RunSettings, frozen=True, kw_only=True):
         drop_video: probability that a crop's whole video is replaced by ∅.
         source_share: share of crops whose frames are held and dropped as a 15–144 frames/s source would.
         history_noise: largest share of noise mixed into the audio history; 0 = off.
+        deaf_share: share of crops whose audio history is noise alone, so that the picture has to do; 0 = off.
         quiet_share: share of crops drawn without regard to loudness.
         cached_only: whether to leave out clips whose features are not computed yet, rather than wait.
         lookahead_hops: how many hops ahead of its own a picture is shown. Not for live use: it bounds what an
@@ -152,6 +153,7 @@ class DiffusionSettings(RunSettings, frozen=True, kw_only=True):
     drop_video: float = 0.1
     source_share: float = 0.5
     history_noise: float = 0.0
+    deaf_share: float = 0.0
     quiet_share: float = 0.4
     cached_only: bool = False
     lookahead_hops: int = 0

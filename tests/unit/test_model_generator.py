@@ -217,6 +217,18 @@ def test_history_noise_acts_in_training_only() -> None:
     assert not torch.equal(quiet, generator.train().history_tokens(latents))
 
 
+def test_deaf_clips_hear_noise_alone_and_others_all() -> None:
+    config = replace(TINY, transformer=replace(TINY.transformer, deaf_share=0.5))
+    generator = build(config).train()
+    latents = torch.randn(1, 6, TINY.vae.latent).expand(64, -1, -1)
+    heard, tokens = generator.history_tokens(latents), generator.eval().history_tokens(latents)
+    is_whole = torch.tensor([torch.equal(*pair) for pair in zip(heard, tokens, strict=True)])
+    assert 16 < is_whole.sum() < 48
+    deaf = heard[~is_whole]
+    assert len(torch.unique(deaf.flatten(1), dim=0)) == len(deaf)
+    assert abs(float(torch.corrcoef(torch.stack((deaf.flatten(), tokens[~is_whole].flatten())))[0, 1])) < 0.1
+
+
 def test_type_embedding_can_be_off() -> None:
     config = replace(TINY, transformer=replace(TINY.transformer, type_embedding=False))
     generator = Generator(config)

@@ -9,6 +9,7 @@ from sr_runtime.model.generator import Generator
 from sr_runtime.train.consistency import consistency_loss, stage_at
 from sr_runtime.train.diffusion import condition_of, diffusion_loss
 from sr_runtime.train.generator_stage import build_generator
+from sr_runtime.train.settings import ConsistencySettings
 from sr_runtime.train.windows import Windows
 from tests.training_material import TINY
 
@@ -102,6 +103,8 @@ def test_condition_looks_back_on_the_history_and_not_on_the_goal(generator):
 
 
 def test_stage_replaces_dropout_and_history_noise_of_the_configuration():
-    generator = build_generator(TINY, None, history_noise=0.3, head_dropout=0.2)
+    settings = ConsistencySettings(steps=1, history_noise=0.3, deaf_share=0.1, head_dropout=0.2)
+    generator = build_generator(TINY, None, settings)
     assert generator.config.head.dropout == 0.2
     assert generator.config.transformer.history_noise == 0.3
+    assert generator.config.transformer.deaf_share == 0.1
