@@ -221,7 +221,8 @@ def test_deaf_clips_hear_noise_alone_and_others_all() -> None:
     config = replace(TINY, transformer=replace(TINY.transformer, deaf_share=0.5))
     generator = build(config).train()
     latents = torch.randn(1, 6, TINY.vae.latent).expand(64, -1, -1)
-    heard, tokens = generator.history_tokens(latents), generator.eval().history_tokens(latents)
+    with torch.no_grad():
+        heard, tokens = generator.history_tokens(latents), generator.eval().history_tokens(latents)
     is_whole = torch.tensor([torch.equal(*pair) for pair in zip(heard, tokens, strict=True)])
     assert 16 < is_whole.sum() < 48
     deaf = heard[~is_whole]
