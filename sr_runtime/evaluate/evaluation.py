@@ -131,8 +131,12 @@ def hear_baselines(
     if can_reconstruct(engine):
         _hear_and_keep(result, ears, "vae", lambda clip: reconstruct(engine, clip.true_audio))
     if retrieval is not None:
-        _hear_and_keep(result, ears, "retrieval", lambda clip: retrieval.sound(clip.clip))
+        found = {clip.index: retrieval.sound(clip.clip) for clip in clips}
+        _hear_and_keep(result, ears, "retrieval", lambda clip: found[clip.index])
         result.retrieval_hops = retrieval.hops
+        if can_reconstruct(engine):
+            coded = hear_all(clips, ears, lambda clip: reconstruct(engine, found[clip.index]))
+            takes["retrieval_coded"] = coded
 
 
 def _hear_and_keep(

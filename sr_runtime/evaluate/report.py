@@ -70,7 +70,8 @@ class SyncScores(msgspec.Struct, frozen=True, kw_only=True):
 class Systems(msgspec.Struct, frozen=True):
     """One metric of the model and of its baselines.
 
-    ``vae`` is None where the bundle has no encoder, ``retrieval`` where there are no training clips.
+    ``vae`` is None where the bundle has no encoder, ``retrieval`` where there are no training clips,
+    ``retrieval_coded`` (retrieval's sound through the autoencoder) in both cases.
     """
 
     model: float
@@ -79,6 +80,7 @@ class Systems(msgspec.Struct, frozen=True):
     noise: float
     other_clip: float
     retrieval: float | None = None
+    retrieval_coded: float | None = None
 
 
 class Span(msgspec.Struct, frozen=True):

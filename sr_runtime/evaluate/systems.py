@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Final
 
-SYSTEMS: Final[tuple[str, ...]] = ("model", "vae", "silence", "noise", "other_clip", "retrieval")
+SYSTEMS: Final[tuple[str, ...]] = (
+    "model",
+    "vae",
+    "silence",
+    "noise",
+    "other_clip",
+    "retrieval",
+    "retrieval_coded",
+)
 """In the order of every table; the real sound, ``real``, stands apart as the truth."""
 
 LABELS: Final = {
@@ -14,6 +22,7 @@ LABELS: Final = {
     "noise": "noise",
     "other_clip": "other clip",
     "retrieval": "retrieval",
+    "retrieval_coded": "retrieval through VAE",
     "real": "real sound",
 }
 """System → how it is called in tables and plots."""
