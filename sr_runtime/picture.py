@@ -55,12 +55,22 @@ def _average(lines: Frame, count: int) -> Frame:
     return total.astype(np.uint8)
 
 
+def stretch_matrix(source: int, target: int) -> npt.NDArray[np.int64]:
+    """Return the weights (target, source) of every source line in every output line; rows add up to ONE."""
+    exact = _exact_weights(source, target)
+    # Rounding the running sum keeps the total at exactly ONE and spreads the rest over the taps.
+    sums = np.rint(exact.cumsum(axis=1) * ONE).astype(np.int64)
+    return np.asarray(np.diff(sums, axis=1, prepend=0))
+
+
+def _exact_weights(source: int, target: int) -> npt.NDArray[np.float64]:
+    return _area_weights(source, target) if source > target else _linear_weights(source, target)
+
+
 @lru_cache(maxsize=64)
 def _taps(source: int, target: int) -> Taps:
     """Return index and weight vectors (target,), one pair per source line that an output line may touch."""
-    exact = _area_weights(source, target) if source > target else _linear_weights(source, target)
-    # Rounding the running sum keeps the total at exactly ONE and spreads the rest over the taps.
-    weights = np.diff(np.rint(exact.cumsum(axis=1) * ONE).astype(np.int64), axis=1, prepend=0)
+    exact, weights = _exact_weights(source, target), stretch_matrix(source, target)
     first = (exact > 0).argmax(axis=1)
     taps: Taps = []
     for j in range(int((exact > 0).sum(axis=1).max())):

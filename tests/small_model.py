@@ -81,7 +81,9 @@ def small_bundle(precision: Literal["fp32", "int8"] = "fp32") -> Bundle:
     target = _folder() / precision
     # Only large matrices are quantised, which a small model does not have.
     with mock.patch.object(compress, "QUANTISE_FROM_ELEMENTS", 256):
-        export_bundle(small_networks(), target, ExportOptions("small", precision))
+        export_bundle(
+            small_networks(), target, ExportOptions("small", precision, with_torch=precision == "fp32")
+        )
     return load_bundle(target)
 
 

@@ -33,6 +33,7 @@ class BenchSettings:
         latency: ``low``, ``balanced``, ``safe`` or milliseconds.
         with_busy: Measure beside a busy core, too.
         with_wire: Measure through the socket, too.
+        backend: ``onnx`` or ``torch``.
     """
 
     bundle: str = "default"
@@ -43,6 +44,7 @@ class BenchSettings:
     latency: str = "balanced"
     with_busy: bool = True
     with_wire: bool = True
+    backend: str = "onnx"
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -52,16 +54,17 @@ class BenchSettings:
     def serve_arguments(self) -> list[str]:
         """Return the options of ``sr-runtime serve`` for the wire part."""
         arguments = ["--bundle", self.bundle, "--device", self.device, "--threads", str(self.threads)]
-        return [*arguments, "--latency", self.latency]
+        return [*arguments, "--backend", self.backend, "--latency", self.latency]
 
 
 def run_bench(settings: BenchSettings, progress: PartProgress = lambda part, hop: None) -> JsonMap:
     """Measure and return the figures: alone at the top level, ``busy`` and ``wire`` below it."""
-    engine = Engine(settings.bundle, device=settings.device, threads=settings.threads)
+    engine = Engine(settings.bundle, settings.device, settings.threads, settings.backend)
     figures: JsonMap = {
         **measure_hops(engine, settings.seconds, lambda hop: progress("alone", hop + 1)).figures(),
         "device": engine.device,
         "threads": engine.threads,
+        "backend": settings.backend,
         "model": engine.bundle.name,
         "commit": commit(),
         "machine": describe(),

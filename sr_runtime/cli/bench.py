@@ -23,6 +23,9 @@ def register(app: typer.Typer) -> None:
         bundle: Annotated[str, typer.Option(help="Model bundle: a folder or a shipped name.")] = "default",
         device: Annotated[str, typer.Option(help="cpu, cuda, tensorrt or auto.")] = "cpu",
         threads: Annotated[int, typer.Option(help="Processor threads.", min=1)] = 1,
+        backend: Annotated[
+            str, typer.Option(help="onnx, or torch for a bundle exported with --torch (GPUs).")
+        ] = "onnx",
         output: Annotated[
             str | None,
             typer.Option(
@@ -49,7 +52,7 @@ def register(app: typer.Typer) -> None:
         from sr_runtime.figures import write_json
         from sr_runtime.marked import fill
 
-        settings = BenchSettings(bundle, seconds, device, threads, output, latency, busy, wire)
+        settings = BenchSettings(bundle, seconds, device, threads, output, latency, busy, wire, backend)
         with _progress_bar() as bar:
             tasks = {part: bar.add_task(part, total=round(seconds * 30)) for part in settings.parts}
             figures = run_bench(settings, lambda part, hops: bar.update(tasks[part], completed=hops))

@@ -52,6 +52,9 @@ def export(
         Path | None, typer.Option(help="Checkpoint of the picture encoder (DINOv2 only).")
     ] = None,
     encoder: Annotated[bool, typer.Option(help="Also export the auto-encoder's encoder.")] = True,
+    torch: Annotated[
+        bool, typer.Option("--torch", help="Also keep the networks for the torch backend (GPUs).")
+    ] = False,
     card_only: Annotated[
         bool, typer.Option("--card-only", help="Only write the card of the bundle at --out again.")
     ] = False,
@@ -68,6 +71,7 @@ def export(
         "name": name or out.resolve().name,
         "precision": precision.value,
         "with_encoder": encoder,
+        "with_torch": torch,
         "licence": licence,
         "sampler": sampler,
         "nfe": nfe,

@@ -28,6 +28,9 @@ def register(app: typer.Typer) -> None:
         bundle: Annotated[str, typer.Option(help="Model bundle: a folder or a shipped name.")] = "default",
         device: Annotated[str, typer.Option(help="cpu, cuda, tensorrt or auto.")] = "cpu",
         threads: Annotated[int, typer.Option(help="Processor threads.", min=1)] = 1,
+        backend: Annotated[
+            str, typer.Option(help="onnx, or torch for a bundle exported with --torch (GPUs).")
+        ] = "onnx",
         nfe: Annotated[int | None, typer.Option(help="Network evaluations per hop, 1-4.")] = None,
         guidance: Annotated[float | None, typer.Option(help="Guidance scale; 1 is none.")] = None,
         sampler: Annotated[str | None, typer.Option(help="consistency or heun.")] = None,
@@ -45,7 +48,7 @@ def register(app: typer.Typer) -> None:
         from sr_runtime.render import render_video
 
         target = output or video.with_name(f"{video.stem}.sound.mp4")
-        engine = Engine(load_bundle(bundle), device=device, threads=threads)
+        engine = Engine(load_bundle(bundle), device, threads, backend)
         engine.warm_up()
         session = engine.open_session(seed=seed, guidance=guidance, nfe=nfe, sampler=sampler)
         with _progress_bar() as bar:

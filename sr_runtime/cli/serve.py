@@ -6,6 +6,7 @@ import gc
 import math
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -37,6 +38,9 @@ def register(app: typer.Typer) -> None:
         ] = "tcp://127.0.0.1:5599",
         device: Annotated[str, typer.Option(help="cpu, cuda, tensorrt or auto.")] = "cpu",
         threads: Annotated[int, typer.Option(help="Processor threads.", min=1)] = 1,
+        backend: Annotated[
+            str, typer.Option(help="onnx, or torch for a bundle exported with --torch (GPUs).")
+        ] = "onnx",
         latency: Annotated[str, typer.Option(help="low, balanced, safe or milliseconds.")] = "balanced",
         audio_device: Annotated[
             str | None,
@@ -67,6 +71,7 @@ def register(app: typer.Typer) -> None:
         """Serve engines: frames in, sound out, until Ctrl-C."""
         from sr_runtime.audio import AudioSettings
         from sr_runtime.cli.companion import Companion
+        from sr_runtime.engine import Engine
         from sr_runtime.server import ServerSettings
 
         companion = None if exit_with_pid is None else Companion(exit_with_pid)
@@ -79,27 +84,24 @@ def register(app: typer.Typer) -> None:
             capture=capture,
         )
         audio = AudioSettings(audio_device, latency, file=None if wav is None else str(wav))
-        _serve(settings, audio, bundle, device, threads, json_path, companion)
+        _serve(settings, audio, lambda: Engine(bundle, device, threads, backend), json_path, companion)
 
 
 def _serve(
     settings: ServerSettings,
     audio: AudioSettings,
-    bundle: str,
-    device: str,
-    threads: int,
+    open_engine: Callable[[], Engine],
     json_path: Path | None,
     companion: Companion | None,
 ) -> None:
     from sr_runtime.audio import open_sink
     from sr_runtime.cli.serve_view import ServeView
-    from sr_runtime.engine import Engine
     from sr_runtime.figures import HopLog
     from sr_runtime.server import Server
 
     console = Console(stderr=True, highlight=False)
     log = HopLog() if json_path is not None else None
-    engine = Engine(bundle, device, threads)
+    engine = open_engine()
     sink = open_sink(audio)
     try:
         server = Server(settings, engine, sink, log.add if log is not None else lambda timings: None)

@@ -136,6 +136,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     sampling: SamplingSpec = SamplingSpec()
     graphs: dict[str, GraphSpec]
     constants: FileSpec
+    torch: tuple[FileSpec, ...] = ()
     state: tuple[StateSpec, ...]
     parameters: int = 0
     training: dict[str, Any] = {}
@@ -214,7 +215,8 @@ def load_bundle(path_or_name: str | Path) -> Bundle:
     manifest = _read_manifest(folder / MANIFEST)
     for graph in manifest.graphs.values():
         _check_file(folder / graph.file, graph.sha256)
-    _check_file(folder / manifest.constants.file, manifest.constants.sha256)
+    for file in (manifest.constants, *manifest.torch):
+        _check_file(folder / file.file, file.sha256)
     constants = _read_constants(folder / manifest.constants.file)
     _check_state(manifest, constants)
     return Bundle(folder, manifest, constants)

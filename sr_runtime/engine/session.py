@@ -10,21 +10,23 @@ Thread: inference.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
-from sr_runtime.engine.backends.onnx import OnnxBackend
+from sr_runtime.engine.backends.onnx import OnnxBackend, OnnxGraph
+from sr_runtime.engine.backends.torch_cuda import TorchBackend, open_torch
 from sr_runtime.engine.bundle import Bundle, load_bundle
-from sr_runtime.engine.decoder import DecoderStage
-from sr_runtime.engine.head import HeadStage
+from sr_runtime.engine.hop import Computed, Hop, OnnxHop
 from sr_runtime.engine.safety import OutputGuard, is_sound
 from sr_runtime.engine.settings import SamplingSettings
 from sr_runtime.engine.timings import Counters, HopTimings, Stopwatch
-from sr_runtime.engine.transformer import TransformerStage
-from sr_runtime.engine.vision import VisionStage
-from sr_runtime.errors import SessionError
+from sr_runtime.errors import ConfigError, SessionError
 from sr_runtime.types import HOP_SAMPLES, Audio, Frame, State
+
+BACKENDS: Final = ("onnx", "torch")
 
 
 class Engine:
@@ -34,9 +36,11 @@ class Engine:
         bundle: A loaded bundle, or what :func:`load_bundle` takes.
         device: ``cpu``, ``cuda``, ``tensorrt``, or ``auto``.
         threads: Intra-op threads on the CPU.
+        backend: ``onnx``, or ``torch`` for a bundle that was exported with ``--torch``.
 
     Raises:
         BundleError: The bundle cannot be used.
+        ConfigError: There is no such backend.
         DeviceError: The device was asked for and is not there.
 
     Example:
@@ -48,10 +52,17 @@ class Engine:
     """
 
     def __init__(
-        self, bundle: Bundle | str | Path = "default", device: str = "cpu", threads: int = 1
+        self,
+        bundle: Bundle | str | Path = "default",
+        device: str = "cpu",
+        threads: int = 1,
+        backend: str = "onnx",
     ) -> None:
+        if backend not in BACKENDS:
+            raise ConfigError(f"backend: expected one of {', '.join(BACKENDS)}, got {backend!r}")
         self.bundle = bundle if isinstance(bundle, Bundle) else load_bundle(bundle)
-        self.backend = OnnxBackend(self.bundle, device, threads)
+        open_backend = open_torch if backend == "torch" else OnnxBackend
+        self.backend: OnnxBackend | TorchBackend = open_backend(self.bundle, device, threads)
         self.is_warm = False
 
     @property
@@ -63,6 +74,16 @@ class Engine:
     def threads(self) -> int:
         """Return the number of intra-op threads."""
         return self.backend.threads
+
+    def graph(self, name: str) -> OnnxGraph:
+        """Return one of the bundle's ONNX graphs.
+
+        Raises:
+            ConfigError: The backend runs none.
+        """
+        if isinstance(self.backend, OnnxBackend):
+            return self.backend.graph(name)
+        raise ConfigError(f"{name}: only the backend onnx runs graphs; leave --backend torch out here")
 
     def warm_up(self, hops: int = 5) -> None:
         """Run a few hops of a throw-away session, with new and repeated frames: real ones are quick then."""
@@ -87,7 +108,13 @@ class Engine:
         settings = SamplingSettings.from_spec(
             self.bundle.manifest.sampling, seed=seed, guidance=guidance, nfe=nfe, sampler=sampler
         )
-        return Session(self.backend, self.bundle, settings)
+        return Session(self.bundle, settings, self._hop)
+
+    def _hop(self, state: State) -> Hop:
+        """Return what computes the hops of a session with this memory."""
+        if isinstance(self.backend, TorchBackend):
+            return self.backend.hop(self.bundle, state)
+        return OnnxHop(self.backend, self.bundle, state)
 
 
 class Session:
@@ -102,7 +129,7 @@ class Session:
     Thread: inference.
     """
 
-    def __init__(self, backend: OnnxBackend, bundle: Bundle, settings: SamplingSettings) -> None:
+    def __init__(self, bundle: Bundle, settings: SamplingSettings, make_hop: Callable[[State], Hop]) -> None:
         manifest = bundle.manifest
         self.bundle = bundle
         self.settings = settings
@@ -111,11 +138,7 @@ class Session:
         self.latent = np.zeros((1, manifest.latent_size), dtype=np.float32)
         self._prepare_ms = 0.0
         self._state = bundle.initial_state()
-        self._null_token = bundle.constants["null_token"].astype(np.float32)
-        self._vision = VisionStage(backend.graph("vision"), manifest.image, self._state)
-        self._transformer = TransformerStage(backend.graph("transformer"), manifest.transformer, self._state)
-        self._head = HeadStage(backend.graph("head"), self._state)
-        self._decoder = DecoderStage(backend.graph("decoder"), self._state)
+        self._hop = make_hop(self._state)
         self._guard = OutputGuard(self._state)
 
     @property
@@ -160,8 +183,7 @@ class Session:
         if self.is_prepared:
             return
         watch = Stopwatch()
-        token = self._state["audio_token"]
-        np.copyto(self._state["audio_hidden"], self._transformer.append(token, token))
+        self._hop.prepare()
         self._state["is_prepared"][0] = True
         self._prepare_ms = watch.lap()
 
@@ -179,18 +201,14 @@ class Session:
         Raises:
             SessionError: The frame is not a picture.
         """
-        if frame is None and not self._vision.has_frame:
+        if frame is None and not self._hop.has_frame:
             return np.zeros((HOP_SAMPLES, 2), dtype=np.float32)
         self.prepare()
+        computed = self._hop.compute(frame, is_cut, self.settings)
         watch = Stopwatch()
-        token = self._vision.see_again() if frame is None else self._vision.see(frame, is_cut)
-        vision_ms = watch.lap()
-        hidden = self._transformer.append(token, self._null_token)
-        transformer_ms = watch.lap()
-        self.latent = self._head.sample(self._state["audio_hidden"], hidden, self.settings)
-        head_ms = watch.lap()
-        audio = self._finish(self.latent, is_repeat=frame is None)
-        self._note_timings(vision_ms, transformer_ms, head_ms, watch.lap())
+        self.latent = computed.latent
+        audio = self._finish(computed, is_repeat=frame is None)
+        self._note_timings(computed, watch.lap())
         return audio
 
     def reset(self) -> None:
@@ -199,6 +217,7 @@ class Session:
 
     def state(self) -> State:
         """Return a copy of the whole memory: flat name → array, as the bundle's manifest describes it."""
+        self._hop.save()
         return {name: array.copy() for name, array in self._state.items()}
 
     def load_state(self, state: State) -> None:
@@ -213,13 +232,12 @@ class Session:
     def _replace_state(self, state: State) -> None:
         for name, array in state.items():
             np.copyto(self._state[name], array)
-        self._transformer.forget()
-        self._vision.forget()
+        self._hop.load()
 
-    def _finish(self, latent: np.ndarray, is_repeat: bool) -> Audio:
-        """Decode, check, and close the hop's books."""
-        audio = self._decoder.decode(latent) if is_sound(latent) else None
-        result = self._guard.clean(audio) if audio is not None and is_sound(audio) else self._recover()
+    def _finish(self, computed: Computed, is_repeat: bool) -> Audio:
+        """Check what was computed, and close the hop's books."""
+        is_good = is_sound(computed.latent) and is_sound(computed.audio)
+        result = self._guard.clean(computed.audio) if is_good else self._recover()
         self._state["hop"][0] += 1
         self._state["is_prepared"][0] = False
         self.counters.hops += 1
@@ -234,14 +252,13 @@ class Session:
         self.counters.resets_after_nan += 1
         return self._guard.silence(last_sample)
 
-    def _note_timings(
-        self, vision_ms: float, video_pass_ms: float, head_ms: float, decoder_ms: float
-    ) -> None:
-        after_frame_ms = vision_ms + video_pass_ms + head_ms + decoder_ms
+    def _note_timings(self, computed: Computed, finish_ms: float) -> None:
+        decoder_ms = computed.decoder_ms + finish_ms
+        after_frame_ms = computed.vision_ms + computed.transformer_ms + computed.head_ms + decoder_ms
         self.timings = HopTimings(
-            vision_ms=vision_ms,
-            transformer_ms=self._prepare_ms + video_pass_ms,
-            head_ms=head_ms,
+            vision_ms=computed.vision_ms,
+            transformer_ms=self._prepare_ms + computed.transformer_ms,
+            head_ms=computed.head_ms,
             decoder_ms=decoder_ms,
             hop_ms=self._prepare_ms + after_frame_ms,
             after_frame_ms=after_frame_ms,

@@ -33,8 +33,8 @@ def reconstruct(engine: Engine, audio: Audio) -> Audio:
     Returns:
         float32, the same shape.
     """
-    decoder = DecoderStage(engine.backend.graph("decoder"), engine.bundle.initial_state())
+    decoder = DecoderStage(engine.graph("decoder"), engine.bundle.initial_state())
     dither = np.random.default_rng(0).standard_normal(audio.shape, np.float32) * _DITHER
-    latents = engine.backend.graph("encoder").run({"audio": (audio + dither)[None]})["latent"][0]
+    latents = engine.graph("encoder").run({"audio": (audio + dither)[None]})["latent"][0]
     # A copy: the stage hands out the same buffer at every hop.
     return np.concatenate([decoder.decode(latent[None]).copy() for latent in latents])

@@ -144,7 +144,7 @@ class Retrieval:
 
 def see(engine: Engine, frames: Iterable[Frame], on_progress: Progress = ignore_progress) -> Floats:
     """Return the tokens of consecutive pictures, float32 (pictures, width), as a session would get them."""
-    stage = VisionStage(engine.backend.graph("vision"), engine.bundle.image, engine.bundle.initial_state())
+    stage = VisionStage(engine.graph("vision"), engine.bundle.image, engine.bundle.initial_state())
     tokens = []
     for frame in frames:
         # A copy: the stage hands out the same buffer for every picture.

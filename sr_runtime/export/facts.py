@@ -26,6 +26,7 @@ class ExportOptions:
         name: Bundle name.
         precision: ``int8`` (CPU) or ``fp32`` (GPU, and as the reference).
         with_encoder: Also export the auto-encoder's encoder (for the reconstruction ceiling).
+        with_torch: Also keep the networks as they are, for the torch backend (GPUs).
         description: One sentence for people.
         licence: Of the weights.
         sampler: Default sampler; None = what the generator was trained for.
@@ -37,6 +38,7 @@ class ExportOptions:
     name: str
     precision: Precision = "int8"
     with_encoder: bool = True
+    with_torch: bool = False
     description: str = "Game frames in, the game's sound out."
     licence: str = "Apache-2.0"
     sampler: str | None = None

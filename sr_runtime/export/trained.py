@@ -6,7 +6,7 @@ Called by ``sr-runtime export`` and by tests. Thread: any.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import onnx
 
+from sr_runtime.engine.backends.torch_weights import write_torch_networks
 from sr_runtime.engine.bundle import Manifest, load_bundle
 from sr_runtime.export.card import write_card
 from sr_runtime.export.compress import QUANTISE_FROM_ELEMENTS, quantised
@@ -67,9 +68,14 @@ def export_bundle(
     parity["streaming"] = {"fp32": _stream_like_torch(networks, exact, manifest_facts(networks, options, {}))}
     report(f"streaming: {_tell(parity['streaming'])}")
     facts = manifest_facts(networks, options, parity)
-    manifest = write_bundle(folder, models, _constants(networks), facts)
+    write_torch = _torch_writer(networks) if options.with_torch else None
+    manifest = write_bundle(folder, models, _constants(networks), facts, write_torch)
     write_card(folder, manifest, options.metrics)
     return manifest
+
+
+def _torch_writer(networks: Networks) -> Callable[[Path], Sequence[Path]]:
+    return lambda folder: write_torch_networks(folder, networks.backbone, networks.generator, networks.vae)
 
 
 def _graphs(networks: Networks, options: ExportOptions) -> dict[str, Graph]:

@@ -6,7 +6,7 @@ Called by the probe's and the trained model's exporters. Thread: any.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
@@ -15,6 +15,7 @@ import msgspec
 import numpy as np
 import onnx
 
+from sr_runtime.engine.backends.torch_cuda import TORCH
 from sr_runtime.engine.bundle import (
     MANIFEST,
     FileSpec,
@@ -61,6 +62,7 @@ def write_bundle(
     graphs: Mapping[str, onnx.ModelProto],
     constants: Mapping[str, np.ndarray],
     facts: Mapping[str, Any],
+    write_torch: Callable[[Path], Sequence[Path]] | None = None,
 ) -> Manifest:
     """Write graphs, constants and manifest beside ``folder`` and move them there when all is done.
 
@@ -68,7 +70,8 @@ def write_bundle(
         folder: Where the bundle shall be; an older bundle there is replaced.
         graphs: Graph name → model.
         constants: ``bos``, ``null_token`` and initial states.
-        facts: The fields of :class:`Manifest` except ``graphs`` and ``constants``.
+        facts: The fields of :class:`Manifest` except ``graphs``, ``constants`` and ``torch``.
+        write_torch: Writes the networks for torch into a folder and returns the files; None leaves them out.
 
     Returns:
         What was written to ``model.json``.
@@ -80,7 +83,9 @@ def write_bundle(
     arrays: dict[str, Any] = dict(constants)
     np.savez(work / CONSTANTS, **arrays)
     constants_spec = FileSpec(CONSTANTS, file_sha256(work / CONSTANTS))
-    manifest = Manifest(graphs=specs, constants=constants_spec, **facts)
+    files = write_torch(work / TORCH) if write_torch else ()
+    torch = tuple(FileSpec(path.relative_to(work).as_posix(), file_sha256(path)) for path in files)
+    manifest = Manifest(graphs=specs, constants=constants_spec, torch=torch, **facts)
     write_manifest(work, manifest)
     if folder.exists():
         shutil.rmtree(folder)

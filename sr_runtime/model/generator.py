@@ -127,6 +127,6 @@ class Generator(nn.Module):
         return cast(Tensor, self.uncertainty_net(sigma))
 
 
-def guide(conditional: Tensor, unconditional: Tensor, scale: float) -> Tensor:
+def guide(conditional: Tensor, unconditional: Tensor, scale: float | Tensor) -> Tensor:
     """Return z̃_null + ω (z̃_cond − z̃_null); ω = 1 is the conditional row itself, exactly."""
     return torch.lerp(unconditional, conditional, scale)

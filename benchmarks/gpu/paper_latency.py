@@ -1,0 +1,180 @@
+"""The latency of the paper's table 6, by its definition, in this runtime: the ``paper`` preset on a GPU.
+
+    python benchmarks/gpu/paper_latency.py --out out                                        on a GPU
+    python benchmarks/gpu/paper_latency.py --out out --preset mini --device cpu --clips 1   does it run?
+
+A clip is 8 s at 30 Hz, ω = 3, one clip at a time. *Waveform level* is from the picture on the host to 1600
+samples on the host, picture encoder included; *token level* leaves the decoder out, so it is the former less
+the decoder's own time, measured apart. Weights are random: they cost the same. Nothing waits between hops
+(``hot``), and once more paced at 30 hops/s, as a session is. The audio-token pass is timed with the hop that
+it prepares. Launches are counted as operations that compute (views are free).
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+import typer
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from sr_runtime.engine.backends.torch_cuda import TorchBackend, TorchHop
+from sr_runtime.engine.backends.torch_weights import on_device
+from sr_runtime.engine.bundle import Bundle, FileSpec, Manifest
+from sr_runtime.engine.session import Session
+from sr_runtime.engine.settings import SamplingSettings
+from sr_runtime.export.facts import ExportOptions, manifest_facts
+from sr_runtime.export.source import Networks, random_networks
+from sr_runtime.machine import commit, describe
+from sr_runtime.model.graphs import session_constants
+from sr_runtime.types import HOP_HZ
+
+GUIDANCE = 3.0
+CLIP_HOPS = 8 * HOP_HZ
+WARM_HOPS = 10
+VIEWS = ("view", "reshape", "permute", "transpose", "expand", "slice", "select", "split", "detach", "alias",
+         "unsqueeze", "squeeze", "as_strided", "_to_copy.default_view", "t.default", "unbind")  # fmt: skip
+
+
+def command(
+    out: Annotated[Path, typer.Option(help="Folder for paper_latency.json.")],
+    preset: Annotated[str, typer.Option(help="mini, compact or paper.")] = "paper",
+    device: Annotated[str, typer.Option(help="cuda or cpu.")] = "cuda",
+    precision: Annotated[str, typer.Option(help="bf16 or fp32.")] = "bf16",
+    clips: Annotated[int, typer.Option(help="Clips of 8 s per setting.")] = 50,
+    paced_seconds: Annotated[float, typer.Option(help="Of the paced run.")] = 20.0,
+    size: Annotated[str, typer.Option(help="Pictures on the host, WIDTHxHEIGHT.")] = "1280x720",
+) -> None:
+    """Measure NFE 1, 2 and 4, hot and paced."""
+    width, height = (int(part) for part in size.split("x"))
+    pictures = np.random.default_rng(0).integers(0, 256, (8, height, width, 3), np.uint8)
+    networks = random_networks(preset)
+    bundle = in_memory(networks, preset)
+    dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+    parts = networks.backbone, networks.generator, networks.vae
+    backend = TorchBackend(on_device(*parts, torch.device(device), dtype))
+    rows = [measure(backend, bundle, pictures, nfe, clips, paced_seconds) for nfe in (1, 2, 4)]
+    facts = {
+        "preset": preset,
+        "parameters": bundle.manifest.parameters,
+        "device": torch.cuda.get_device_name() if device == "cuda" else "cpu",
+        "precision": precision,
+        "picture": size,
+        "torch": torch.__version__,
+        "commit": commit(),
+        "machine": describe(),
+        "rows": rows,
+    }
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "paper_latency.json").write_text(json.dumps(facts, indent=1) + "\n")
+    for row in rows:
+        typer.echo(json.dumps(row))
+
+
+def in_memory(networks: Networks, name: str) -> Bundle:
+    """Return a bundle without files: what a session wants to know of networks."""
+    facts = manifest_facts(networks, ExportOptions(name, "fp32", guidance=GUIDANCE), {})
+    manifest = Manifest(graphs={}, constants=FileSpec("", ""), **facts)
+    constants = {key: tensor.numpy() for key, tensor in session_constants(networks.generator).items()}
+    return Bundle(Path(), manifest, constants)
+
+
+def measure(
+    backend: TorchBackend, bundle: Bundle, pictures: np.ndarray, nfe: int, clips: int, paced_seconds: float
+) -> dict[str, Any]:
+    """Return one row: milliseconds at waveform and token level, hot and paced, and launches per hop."""
+    settings = SamplingSettings.from_spec(bundle.manifest.sampling, nfe=nfe, sampler="consistency")
+    session = Session(bundle, settings, lambda state: backend.hop(bundle, state))
+    for hop in range(WARM_HOPS):
+        session.step(pictures[hop % len(pictures)])
+    hop = session._hop
+    assert isinstance(hop, TorchHop)
+    decoder_ms = timed_decoder(hop)
+    hot = []
+    for _ in range(clips):
+        session.reset()
+        hot += [step_ms(session, pictures[index % len(pictures)]) for index in range(CLIP_HOPS)][WARM_HOPS:]
+    paced = run_paced(session, pictures, paced_seconds)
+    return {
+        "nfe": nfe,
+        "waveform_ms": percentiles(hot),
+        "token_ms": percentiles([value - decoder_ms for value in hot]),
+        "decoder_ms": decoder_ms,
+        "paced_ms": percentiles(paced),
+        "launches": count_launches(hop, settings),
+        "hops": len(hot),
+    }
+
+
+def step_ms(session: Session, picture: np.ndarray) -> float:
+    """Return the time of a hop and of the audio-token pass before it, to the end of both."""
+    start = time.perf_counter()
+    session.prepare()
+    session.step(picture)
+    return 1e3 * (time.perf_counter() - start)
+
+
+def run_paced(session: Session, pictures: np.ndarray, seconds: float) -> list[float]:
+    """Return hop times with the pauses that a live session has."""
+    times, due = [], time.perf_counter()
+    for index in range(round(seconds * HOP_HZ)):
+        due += 1 / HOP_HZ
+        time.sleep(max(0.0, due - time.perf_counter()))
+        times.append(step_ms(session, pictures[index % len(pictures)]))
+    return times
+
+
+def timed_decoder(hop: TorchHop) -> float:
+    """Return the median time of the decoder alone, launched as the hop is."""
+
+    def decode() -> None:
+        hop._program._decode(hop._memory.latent)
+
+    run = hop._recorded(decode)
+    return float(np.median([synchronised_ms(run, hop) for _ in range(50)]))
+
+
+def synchronised_ms(run: Callable[[], None], hop: TorchHop) -> float:
+    """Return how long a launch takes to its end."""
+    start = time.perf_counter()
+    run()
+    if hop._memory.device.type == "cuda":
+        torch.cuda.synchronize()
+    return 1e3 * (time.perf_counter() - start)
+
+
+class Launches(TorchDispatchMode):
+    """Counts operations that compute something."""
+
+    count = 0
+
+    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Count, and go on."""
+        if not any(f"aten.{name}" in str(function) for name in VIEWS):
+            self.count += 1
+        return function(*args, **(kwargs or {}))
+
+
+def count_launches(hop: TorchHop, settings: SamplingSettings) -> int:
+    """Return how many operations a whole hop launches when nothing is fused."""
+    before = hop._memory.copy()
+    with torch.inference_mode(), Launches() as launches:
+        hop._program.prepare()
+        hop._program.finish("consistency", settings.sigmas)
+    hop._memory.restore(before)
+    return launches.count
+
+
+def percentiles(times: list[float]) -> dict[str, float]:
+    """Return p50, p90, p99 and the worst, milliseconds."""
+    p50, p90, p99, worst = (float(value) for value in np.percentile(times, [50, 90, 99, 100]))
+    return {"p50": p50, "p90": p90, "p99": p99, "worst": worst}
+
+
+if __name__ == "__main__":
+    typer.run(command)
