@@ -1,12 +1,13 @@
 """What a generator would have played itself: histories in which it meets its own mistakes in training.
 
 Teacher-forced, a generator only ever looks back on true sound; live, it looks back on its own. Training on
-recordings of its own play with the true sound as the goal narrows that gap (DAgger: Ross, Gordon and Bagnell,
-2011; one round, computed ahead). Called by the caches of both generator stages.
+recordings of its own play with the true sound as the goal is meant to close that gap (DAgger: Ross, Gordon
+and Bagnell, 2011; one round, computed ahead). Called by the caches of both generator stages.
 
-A history that has parted from the truth says nothing of it: a network that learns from such histories alone
-stops looking back, and draws every hop by itself. So play can be short: ``stretch`` hops of its own, then as
-many in which it is led back along the truth.
+It does harm where sound is not ruled by the picture: a history that has parted from the truth says nothing
+of it, and a network that learns from such histories stops looking back and draws every hop by itself
+(measured: ``docs/training/mini``). So play can be short: ``stretch`` hops of its own, then as many in which it
+is led back along the truth.
 
     STORE/histories/<network>[-<stretch>]/<clip_id>.npy     float16 (hops, 64), normalised latents
 """
