@@ -6,8 +6,8 @@ and Bagnell, 2011; one round, computed ahead). Called by the caches of both gene
 
 It does harm where sound is not ruled by the picture: a history that has parted from the truth says nothing
 of it, and a network that learns from such histories stops looking back and draws every hop by itself
-(measured: ``docs/training/mini``). So play can be short: ``stretch`` hops of its own, then as many in which it
-is led back along the truth.
+(measured: ``docs/training/mini``). So play can be short: ``stretch`` hops of its own, then as many in which
+it is led back along the truth.
 
     STORE/histories/<network>[-<stretch>]/<clip_id>.npy     float16 (hops, 64), normalised latents
 """
