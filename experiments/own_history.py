@@ -1,4 +1,4 @@
-"""Table 10: does a network that is to play live have to learn from its own play?"""
+"""Table 10: what should a network look back on in training that is to look back on its own play later?"""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from experiments.table import TUNED, Row, Table, Training
 from sr_runtime.model.edm import CONSISTENCY_TIMES
 from sr_runtime.train.rollout import Sampling
 
-TRUE = Training("more-true", stage=2, after=TUNED, budget=TUNED.budget)
-"""As many further steps, on true histories as before."""
+TRUE = Training("more-true", stage=2, after=TUNED, budget=TUNED.budget, settings={"deaf_share": 0.0})
+"""As many further steps, on true histories."""
 
 OWN = Training(
     "more-own",
@@ -16,7 +16,7 @@ OWN = Training(
     after=TUNED,
     budget=TUNED.budget,
     plays=TUNED,
-    settings={"own_history_hours": 0.5, "own_history_share": 1.0},
+    settings={"deaf_share": 0.0, "own_history_hours": 0.5, "own_history_share": 1.0},
 )
 """As many further steps; half an hour of the recordings was played by the network itself before."""
 
@@ -26,17 +26,21 @@ STRETCHES = Training(
     after=TUNED,
     budget=TUNED.budget,
     plays=TUNED,
-    settings={"own_history_hours": 0.5, "own_history_share": 1.0, "own_history_stretch": 15},
+    settings={**OWN.settings, "own_history_stretch": 15},
 )
 """The same, but led back along the true sound every half second."""
 
+DEAF = Training("more-deaf", stage=2, after=TUNED, budget=TUNED.budget)
+"""True histories, but one crop in four hears noise instead, as in the runs before."""
+
 TABLE = Table(
     name="own_history",
-    title="Histories of its own",
+    title="What it looks back on",
     question=(
         "After stage 2, as many steps again: on true histories as before, or half of the hour on what the "
         "network itself played for these pictures, with the true sound as the goal: in one go, or led back "
-        "along the true sound for half a second after every half second."
+        "along the true sound for half a second after every half second. Or true histories, but one crop in "
+        "four hears noise instead, so that the picture has to do."
     ),
     rows=tuple(
         Row(
@@ -50,6 +54,7 @@ TABLE = Table(
             ("true", "and true histories", TRUE),
             ("own", "and own histories", OWN),
             ("stretches", "and own histories of half a second", STRETCHES),
+            ("deaf", "and one crop in four deaf", DEAF),
         )
         for nfe in (1, 4)
     ),

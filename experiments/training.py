@@ -27,6 +27,7 @@ COMMON = {
     "noise_mean": 0.3,
     "noise_std": 1.4,
     "history_noise": 0.3,
+    "deaf_share": 0.25,
     "weight_decay": 0.02,
     "checkpoint_minutes": 1.0,
     "validations": 4,

@@ -153,7 +153,7 @@ class DiffusionSettings(RunSettings, frozen=True, kw_only=True):
     drop_video: float = 0.1
     source_share: float = 0.5
     history_noise: float = 0.0
-    deaf_share: float = 0.0
+    deaf_share: float = 0.25
     quiet_share: float = 0.4
     cached_only: bool = False
     lookahead_hops: int = 0
