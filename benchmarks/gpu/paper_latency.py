@@ -133,9 +133,9 @@ def timed_decoder(hop: TorchHop) -> float:
     """Return the median time of the decoder alone, launched as the hop is."""
 
     def decode() -> None:
-        hop._program._decode(hop._memory.latent)
+        hop.program.decode(hop.memory.latent)
 
-    run = hop._recorded(decode)
+    run = hop.recorded(decode)
     return float(np.median([synchronised_ms(run, hop) for _ in range(50)]))
 
 
@@ -143,7 +143,7 @@ def synchronised_ms(run: Callable[[], None], hop: TorchHop) -> float:
     """Return how long a launch takes to its end."""
     start = time.perf_counter()
     run()
-    if hop._memory.device.type == "cuda":
+    if hop.memory.device.type == "cuda":
         torch.cuda.synchronize()
     return 1e3 * (time.perf_counter() - start)
 
@@ -162,11 +162,11 @@ class Launches(TorchDispatchMode):
 
 def count_launches(hop: TorchHop, settings: SamplingSettings) -> int:
     """Return how many operations a whole hop launches when nothing is fused."""
-    before = hop._memory.copy()
+    before = hop.memory.copy()
     with torch.inference_mode(), Launches() as launches:
-        hop._program.prepare()
-        hop._program.finish("consistency", settings.sigmas)
-    hop._memory.restore(before)
+        hop.program.prepare()
+        hop.program.finish("consistency", settings.sigmas)
+    hop.memory.restore(before)
     return launches.count
 
 

@@ -102,6 +102,10 @@ class TorchHop:
         backend: Of the bundle.
         bundle: Says how the first picture is treated.
         state: Copied to the device, and back by :meth:`save`.
+
+    Attributes:
+        memory: Its tensors.
+        program: What is done with them.
     """
 
     def __init__(self, backend: TorchBackend, bundle: Bundle, state: State) -> None:
@@ -110,8 +114,8 @@ class TorchHop:
         self._torch = _import_torch()
         self._state = state
         self._image = bundle.image
-        self._memory: Memory = Memory(backend.networks, state)
-        self._program: HopProgram = HopProgram(backend.networks, self._memory)
+        self.memory: Memory = Memory(backend.networks, state)
+        self.program: HopProgram = HopProgram(backend.networks, self.memory)
         self._graphs: dict[Any, Callable[[], None]] = {}
         self._results = self._pinned((HOP_SAMPLES, 2)), self._pinned((1, bundle.manifest.latent_size))
 
@@ -122,7 +126,7 @@ class TorchHop:
 
     def prepare(self) -> None:
         """See :class:`~sr_runtime.engine.hop.Hop`; on a GPU it is only started here."""
-        self._run("prepare", self._program.prepare)
+        self._run("prepare", self.program.prepare)
 
     def compute(self, frame: Frame | None, is_cut: bool, settings: SamplingSettings) -> Computed:
         """See :class:`~sr_runtime.engine.hop.Hop`."""
@@ -131,55 +135,55 @@ class TorchHop:
             self._show(frame, is_cut)
         self._set(settings)
         key = settings.sampler, settings.sigmas
-        self._run(key, lambda: self._program.finish(settings.sampler, settings.sigmas))
+        self._run(key, lambda: self.program.finish(settings.sampler, settings.sigmas))
         audio, latent = self._fetch()
         return Computed(latent, audio, 0.0, 0.0, 0.0, watch.lap())
 
     def save(self) -> None:
         """See :class:`~sr_runtime.engine.hop.Hop`."""
-        self._memory.save(self._state)
+        self.memory.save(self._state)
 
     def load(self) -> None:
         """See :class:`~sr_runtime.engine.hop.Hop`."""
-        self._memory.load(self._state)
+        self.memory.load(self._state)
 
     def _show(self, frame: Frame, is_cut: bool) -> None:
         check_frame(frame)
         picture = self._torch.from_numpy(np.ascontiguousarray(frame))
-        if self._memory.device.type == "cuda":
+        if self.memory.device.type == "cuda":
             picture = picture.pin_memory()
-        self._memory.show(picture)
+        self.memory.show(picture)
         if is_cut or (not self.has_frame and self._image.first_difference == "zero"):
-            self._run("look", self._program.look)
+            self._run("look", self.program.look)
         self._state["has_frame"][0] = True
 
     def _set(self, settings: SamplingSettings) -> None:
-        hop, size = int(self._state["hop"][0]), self._memory.latent_size
+        hop, size = int(self._state["hop"][0]), self.memory.latent_size
         count = 1 if settings.sampler == "heun" else len(settings.sigmas)
         noise = np.concatenate([philox_normal(settings.seed, hop, index, size) for index in range(count)])
-        self._memory.set_noise(self._torch.from_numpy(noise), settings.guidance)
+        self.memory.set_noise(self._torch.from_numpy(noise), settings.guidance)
 
     def _fetch(self) -> tuple[np.ndarray, np.ndarray]:
         """Return sound and latent; waits for the device."""
-        for target, source in zip(self._results, (self._memory.audio, self._memory.latent), strict=True):
+        for target, source in zip(self._results, (self.memory.audio, self.memory.latent), strict=True):
             target.copy_(source, non_blocking=True)
-        if self._memory.device.type == "cuda":
+        if self.memory.device.type == "cuda":
             self._torch.cuda.current_stream().synchronize()
         audio, latent = self._results
         return audio.numpy(), latent.numpy().copy()
 
     def _run(self, key: Any, function: Callable[[], None]) -> None:
         if key not in self._graphs:
-            self._graphs[key] = self._recorded(function)
+            self._graphs[key] = self.recorded(function)
         self._graphs[key]()
 
-    def _recorded(self, function: Callable[[], None]) -> Callable[[], None]:
+    def recorded(self, function: Callable[[], None]) -> Callable[[], None]:
         """Return a function as one launch, where the device can; warming up leaves no trace in the memory."""
         torch = self._torch
         run: Callable[[], None] = torch.inference_mode()(function)
-        if self._memory.device.type != "cuda":
+        if self.memory.device.type != "cuda":
             return run
-        before = self._memory.copy()
+        before = self.memory.copy()
         side = torch.cuda.Stream()
         side.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(side):
@@ -189,12 +193,12 @@ class TorchHop:
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph):
             run()
-        self._memory.restore(before)
+        self.memory.restore(before)
         replay: Callable[[], None] = graph.replay
         return replay
 
     def _pinned(self, shape: tuple[int, ...]) -> torch.Tensor:
-        zeros: torch.Tensor = self._torch.zeros(shape, pin_memory=self._memory.device.type == "cuda")
+        zeros: torch.Tensor = self._torch.zeros(shape, pin_memory=self.memory.device.type == "cuda")
         return zeros
 
 

@@ -74,11 +74,11 @@ class Memory:
 
     def copy(self) -> list[Tensor]:
         """Return what :meth:`restore` takes."""
-        return [tensor.clone() for tensor in self._all()]
+        return [tensor.clone() for tensor in self.all()]
 
     def restore(self, before: list[Tensor]) -> None:
         """Put back what :meth:`copy` returned."""
-        for tensor, old in zip(self._all(), before, strict=True):
+        for tensor, old in zip(self.all(), before, strict=True):
             tensor.copy_(old)
 
     def set_noise(self, noise: Tensor, guidance: float) -> None:
@@ -105,7 +105,8 @@ class Memory:
             self._stretches[key] = matrix
         return torch.floor((self._stretches[key] @ lines.double() + ONE // 2) / ONE)
 
-    def _all(self) -> list[Tensor]:
+    def all(self) -> list[Tensor]:
+        """Return every tensor whose place is fixed."""
         return [*self.tensors.values(), self.noise, self.guidance, self.audio, self.latent]
 
 
@@ -143,7 +144,7 @@ class HopProgram:
         latent = self._draw(z, sampler, sigmas)
         memory.latent.copy_(latent)
         memory["audio_token"].copy_(generator.audio_token(latent).reshape(1, 1, -1))
-        self._decode(latent)
+        self.decode(latent)
 
     def _seen(self, grid: Tensor) -> tuple[Tensor, Tensor]:
         return grid, grid - self.memory["prev_grid"]
@@ -180,7 +181,8 @@ class HopProgram:
             return heun_sample(denoise, noise[0], [*sigmas, 0.0])
         return consistency_sample(denoise, noise[: len(sigmas)], sigmas)
 
-    def _decode(self, latent: Tensor) -> None:
+    def decode(self, latent: Tensor) -> None:
+        """Make the hop's sound of its latent (1, latent)."""
         memory, vae = self.memory, self.networks.vae
         before = {name: memory[name] for name in self._decoder_states}
         wave, after = vae.decode_step(vae.denormalise(latent.unsqueeze(-1)), before)
