@@ -23,8 +23,8 @@ import torch
 import typer
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from sr_runtime.engine.backends.torch_cuda import TorchBackend, TorchHop
-from sr_runtime.engine.backends.torch_weights import on_device
+from sr_runtime.engine.backends.torch_cuda.backend import TorchBackend, TorchHop
+from sr_runtime.engine.backends.torch_cuda.weights import on_device
 from sr_runtime.engine.bundle import Bundle, FileSpec, Manifest
 from sr_runtime.engine.session import Session
 from sr_runtime.engine.settings import SamplingSettings

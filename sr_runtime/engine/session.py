@@ -17,7 +17,7 @@ from typing import Final
 import numpy as np
 
 from sr_runtime.engine.backends.onnx import OnnxBackend, OnnxGraph
-from sr_runtime.engine.backends.torch_cuda import TorchBackend, open_torch
+from sr_runtime.engine.backends.torch_cuda.backend import TorchBackend, open_torch
 from sr_runtime.engine.bundle import Bundle, load_bundle
 from sr_runtime.engine.hop import Computed, Hop, OnnxHop
 from sr_runtime.engine.safety import OutputGuard, is_sound

@@ -31,6 +31,7 @@ _COLOURS: Final = {
     "noise": "0.6",
     "other_clip": "0.45",
     "retrieval": "tab:orange",
+    "retrieval_coded": "tab:brown",
     "chance": "0.75",
     "ceiling": "tab:green",
 }

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import onnx
 
-from sr_runtime.engine.backends.torch_weights import write_torch_networks
+from sr_runtime.engine.backends.torch_cuda.weights import write_torch_networks
 from sr_runtime.engine.bundle import Manifest, load_bundle
 from sr_runtime.export.card import write_card
 from sr_runtime.export.compress import QUANTISE_FROM_ELEMENTS, quantised

@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 import onnx
 
-from sr_runtime.engine.backends.torch_cuda import TORCH
+from sr_runtime.engine.backends.torch_cuda.backend import TORCH
 from sr_runtime.engine.bundle import (
     MANIFEST,
     FileSpec,

@@ -39,10 +39,14 @@ def network_key(folder: Path) -> str:
     Raises:
         TrainingError: when the folder has no weights.
     """
-    path = folder / WEIGHTS_FILE
-    if not path.exists():
+    check_trained(folder)
+    return hashlib.sha256((folder / WEIGHTS_FILE).read_bytes()).hexdigest()[:12]
+
+
+def check_trained(folder: Path) -> None:
+    """Raise :class:`TrainingError` if a network folder has no weights."""
+    if not (folder / WEIGHTS_FILE).exists():
         raise TrainingError(f"{folder} holds no trained network ({WEIGHTS_FILE} is missing); train it first")
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
 
 
 def encode_clip(vae: VAE, audio: npt.NDArray[np.int16]) -> tuple[Tensor, Tensor]:
@@ -96,6 +100,7 @@ class LatentCache:
     """
 
     def __init__(self, store: ClipStore, network: Path) -> None:
+        check_trained(network)
         self.store = store
         self.folder = store.root / "latents" / latent_key(network)
         self.vae = load_vae(network)

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from sr_runtime.engine.backends.torch_cuda import open_torch
-from sr_runtime.engine.backends.torch_program import Memory
+from sr_runtime.engine.backends.torch_cuda.backend import open_torch
+from sr_runtime.engine.backends.torch_cuda.program import Memory
 from sr_runtime.engine.bundle import Bundle, load_bundle
 from sr_runtime.engine.session import Engine, Session
 from sr_runtime.errors import BundleError, ConfigError, DeviceError

@@ -15,6 +15,7 @@ from sr_runtime.cli.main import build_app
 from sr_runtime.data.store import ClipStore
 from sr_runtime.engine.session import Engine
 from sr_runtime.errors import ConfigError
+from sr_runtime.evaluate import plots, systems
 from sr_runtime.evaluate.generate import Sampling, generate
 from sr_runtime.evaluate.report import OnsetScores
 from sr_runtime.evaluate.soundnet import find_weights
@@ -259,3 +260,8 @@ def test_axis_without_sweep_is_refused(store):
 def test_way_to_ceiling_is_measured_from_chance():
     assert OnsetScores(0.36, 0.2, 1.0).way_to_ceiling == pytest.approx(0.2)
     assert OnsetScores(1.0, 1.0, 1.0).way_to_ceiling == 0.0
+
+
+def test_every_system_has_a_name_and_a_colour():
+    assert set(systems.SYSTEMS) <= systems.LABELS.keys()
+    assert set(systems.SYSTEMS) <= plots._COLOURS.keys()

@@ -16,7 +16,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from sr_runtime.engine.backends.torch_cuda import torch_folder
+from sr_runtime.engine.backends.torch_cuda.backend import torch_folder
 from sr_runtime.engine.bundle import Bundle
 from sr_runtime.errors import BundleError
 from sr_runtime.model.checkpoint import load_generator, load_vae, save_network

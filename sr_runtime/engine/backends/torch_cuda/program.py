@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sr_runtime.engine.backends.torch_weights import TorchNetworks
+from sr_runtime.engine.backends.torch_cuda.weights import TorchNetworks
 from sr_runtime.engine.bundle import SamplerName
 from sr_runtime.model.attention import MASKED
 from sr_runtime.model.edm import consistency_sample, heun_sample

@@ -33,8 +33,8 @@ from sr_runtime.types import HOP_SAMPLES, Frame, State
 if TYPE_CHECKING:
     import torch
 
-    from sr_runtime.engine.backends.torch_program import HopProgram, Memory
-    from sr_runtime.engine.backends.torch_weights import TorchNetworks
+    from sr_runtime.engine.backends.torch_cuda.program import HopProgram, Memory
+    from sr_runtime.engine.backends.torch_cuda.weights import TorchNetworks
 
 DEVICES: Final = ("cpu", "cuda", "auto")
 PRECISIONS: Final = ("fp32", "bf16")
@@ -89,7 +89,7 @@ def open_torch(
     precision = precision or ("bf16" if place == "cuda" else "fp32")
     if precision not in PRECISIONS:
         raise ConfigError(f"precision: expected one of {', '.join(PRECISIONS)}, got {precision!r}")
-    from sr_runtime.engine.backends.torch_weights import load_torch_networks
+    from sr_runtime.engine.backends.torch_cuda.weights import load_torch_networks
 
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
     return TorchBackend(load_torch_networks(bundle, torch.device(place), dtype), threads)
@@ -109,7 +109,7 @@ class TorchHop:
     """
 
     def __init__(self, backend: TorchBackend, bundle: Bundle, state: State) -> None:
-        from sr_runtime.engine.backends.torch_program import HopProgram, Memory
+        from sr_runtime.engine.backends.torch_cuda.program import HopProgram, Memory
 
         self._torch = _import_torch()
         self._state = state
