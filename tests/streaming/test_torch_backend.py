@@ -126,6 +126,13 @@ def test_nothing_within_a_hop_moves_or_asks_the_host():
     assert [tensor.data_ptr() for tensor in hop.memory.all()] == places
 
 
+def test_pictures_that_are_read_only_are_taken(recwarn):
+    session = Engine(small_bundle(), backend="torch").open_session()
+    picture = np.frombuffer(bytes(48 * 64 * 3), np.uint8).reshape(48, 64, 3)
+    assert session.step(picture).shape == (1600, 2)
+    assert not [warning for warning in recwarn if "writable" in str(warning.message)]
+
+
 def test_a_bundle_without_networks_says_how_to_get_them():
     with pytest.raises(BundleError, match="export it with --torch"):
         Engine("probe", backend="torch")

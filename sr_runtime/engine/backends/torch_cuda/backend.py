@@ -149,7 +149,7 @@ class TorchHop:
 
     def _show(self, frame: Frame, is_cut: bool) -> None:
         check_frame(frame)
-        picture = self._torch.from_numpy(np.ascontiguousarray(frame))
+        picture = self._torch.from_numpy(np.require(frame, requirements=("C", "W")))  # copies read-only views
         if self.memory.device.type == "cuda":
             picture = picture.pin_memory()
         self.memory.show(picture)
