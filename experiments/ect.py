@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from experiments.runner import main
-from experiments.table import BASE, TUNED, Row, Table, Training
-from sr_runtime.model.edm import CONSISTENCY_TIMES
-from sr_runtime.train.rollout import Sampling
+from experiments.table import BASE, TUNED, Table, Training, consistency_rows
 
 
 def _tuned(name: str, recipe: str, head_dropout: float, tuned: str) -> Training:
@@ -28,16 +26,7 @@ TABLE = Table(
         "head's dropout; the whole network or its head alone. Each at one and at four evaluations, "
         "from the same stage 1."
     ),
-    rows=tuple(
-        Row(
-            f"{name}-nfe{nfe}",
-            f"{label}, NFE {nfe}",
-            training,
-            Sampling(1.5, consistency_times=CONSISTENCY_TIMES[nfe]),
-        )
-        for name, label, training in RECIPES
-        for nfe in (1, 4)
-    ),
+    rows=consistency_rows(*RECIPES),
 )
 
 if __name__ == "__main__":

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from experiments.runner import main
-from experiments.table import TUNED, Row, Table, Training
-from sr_runtime.model.edm import CONSISTENCY_TIMES
-from sr_runtime.train.rollout import Sampling
+from experiments.table import TUNED, Table, Training, consistency_rows
 
 TRUE = Training("more-true", stage=2, after=TUNED, budget=TUNED.budget, settings={"deaf_share": 0.0})
 """As many further steps, on true histories."""
@@ -42,21 +40,12 @@ TABLE = Table(
         "along the true sound for half a second after every half second. Or true histories, but one crop in "
         "four hears noise instead, so that the picture has to do."
     ),
-    rows=tuple(
-        Row(
-            f"{name}-nfe{nfe}",
-            f"{label}, NFE {nfe}",
-            training,
-            Sampling(1.5, consistency_times=CONSISTENCY_TIMES[nfe]),
-        )
-        for name, label, training in (
-            ("tuned", "stage 2", TUNED),
-            ("true", "and true histories", TRUE),
-            ("own", "and own histories", OWN),
-            ("stretches", "and own histories of half a second", STRETCHES),
-            ("deaf", "and one crop in four deaf", DEAF),
-        )
-        for nfe in (1, 4)
+    rows=consistency_rows(
+        ("tuned", "stage 2", TUNED),
+        ("true", "and true histories", TRUE),
+        ("own", "and own histories", OWN),
+        ("stretches", "and own histories of half a second", STRETCHES),
+        ("deaf", "and one crop in four deaf", DEAF),
     ),
 )
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from sr_runtime.model.edm import CONSISTENCY_TIMES
 from sr_runtime.model.presets import (
     AggregatorConfig,
     HeadConfig,
@@ -98,6 +99,20 @@ class Row:
     clips: Literal["report", "tuning"] = "report"
     test: Literal["main", "other"] = "main"
     is_deployable: bool = True
+
+
+def consistency_rows(*named: tuple[str, str, Training]) -> tuple[Row, ...]:
+    """Return two rows, at one and at four evaluations, for each name, label and network of stage 2."""
+    return tuple(
+        Row(
+            f"{name}-nfe{nfe}",
+            f"{label}, NFE {nfe}",
+            training,
+            Sampling(1.5, consistency_times=CONSISTENCY_TIMES[nfe]),
+        )
+        for name, label, training in named
+        for nfe in (1, 4)
+    )
 
 
 @dataclass(frozen=True)

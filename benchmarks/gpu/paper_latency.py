@@ -38,7 +38,7 @@ GUIDANCE = 3.0
 CLIP_HOPS = 8 * HOP_HZ
 WARM_HOPS = 10
 VIEWS = ("view", "reshape", "permute", "transpose", "expand", "slice", "select", "split", "detach", "alias",
-         "unsqueeze", "squeeze", "as_strided", "_to_copy.default_view", "t.default", "unbind")  # fmt: skip
+         "unsqueeze", "squeeze", "as_strided", "t.default", "unbind")  # fmt: skip
 
 
 def command(

@@ -114,7 +114,8 @@ class TorchHop:
         self._torch = _import_torch()
         self._state = state
         self._image = bundle.image
-        self.memory: Memory = Memory(backend.networks, state)
+        evaluations = max(len(levels) for levels in bundle.manifest.sampling.consistency_sigmas.values())
+        self.memory: Memory = Memory(backend.networks, state, evaluations)
         self.program: HopProgram = HopProgram(backend.networks, self.memory)
         self._graphs: dict[Any, Callable[[], None]] = {}
         self._results = self._pinned((HOP_SAMPLES, 2)), self._pinned((1, bundle.manifest.latent_size))

@@ -27,9 +27,6 @@ from sr_runtime.types import HOP_SAMPLES, State
 HOST_ONLY: Final = frozenset({"hop", "is_prepared", "has_frame", "dc_block", "last_sample"})
 """Entries of a session's state that the device has no part in."""
 
-MAX_EVALUATIONS: Final = 4
-"""Noise that fits: one per evaluation of the consistency sampler; Heun's needs one."""
-
 
 class Memory:
     """A session's tensors on the device, each at its place for as long as the session lives.
@@ -37,9 +34,10 @@ class Memory:
     Args:
         networks: Say where and in which precision.
         state: First values.
+        evaluations: Most that a hop may have, each with noise of its own; Heun's sampler needs one.
     """
 
-    def __init__(self, networks: TorchNetworks, state: State) -> None:
+    def __init__(self, networks: TorchNetworks, state: State, evaluations: int) -> None:
         self.device = networks.device
         rings = {name for name in state if name[:2] in ("k_", "v_") and name[2:].isdigit()}
         self.tensors = {
@@ -52,7 +50,7 @@ class Memory:
         layers = range(len(rings) // 2)
         self.rings = [KeyValue(self.tensors[f"k_{layer}"], self.tensors[f"v_{layer}"]) for layer in layers]
         self.latent_size = networks.generator.config.vae.latent
-        self.noise = torch.zeros(MAX_EVALUATIONS, self.latent_size, device=self.device)
+        self.noise = torch.zeros(evaluations, self.latent_size, device=self.device)
         self.guidance = torch.zeros((), device=self.device)
         self.audio = torch.zeros(HOP_SAMPLES, 2, device=self.device)
         self.latent = torch.zeros(1, self.latent_size, device=self.device)
