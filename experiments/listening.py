@@ -52,30 +52,39 @@ class Panel:
     @classmethod
     def of(cls, store: ClipStore, count: int, tuning: bool, yamnet: Yamnet) -> Panel:
         """Return the clips of a report, or others to choose settings on, with their real sound heard."""
-        clips = choose_clips(store, count)
+        clips = choose_clips(store, count, needs_sync=False)
         if tuning:
-            clips = choose_clips(store, count, {clip.clip.clip_id for clip in clips})
+            clips = choose_clips(store, count, {clip.clip.clip_id for clip in clips}, needs_sync=False)
         ears = Ears(yamnet)
         return cls(store, clips, [listen(clip.true_audio, clip, ears) for clip in clips], ears)
 
     def ceiling(self) -> Figures:
         """Return what the real sound itself reaches."""
-        return {"onset_f1": pooled_f1(onset_pairs(self.real)), "side": 1.0, "loudness": 1.0}
+        pairs = onset_pairs(self.real)
+        return {**({"onset_f1": pooled_f1(pairs)} if pairs else {}), "side": 1.0, "loudness": 1.0}
 
     def judge(self, takes: Sequence[Take]) -> Figures:
-        """Return one seed's figures."""
-        pairs, real = onset_pairs(takes), self.real
-        offset = offset_spread(pairs).median
+        """Return one seed's figures; those of sparse or dense clips only where there are any."""
+        real = self.real
         dense = [take for take in takes if not take.clip.judges_sync]
         return {
-            "onset_f1": pooled_f1(pairs),
-            "onset_chance": chance_f1(pairs),
-            **({} if offset is None else {"offset_ms": offset}),
-            "kl_sparse": mean_kl([take for take in takes if take.clip.judges_sync], real),
+            **self._sync_figures([take for take in takes if take.clip.judges_sync]),
             **({"kl_dense": mean_kl(dense, real)} if dense else {}),
             "kad": kad(embedding_set(real), embedding_set(takes)),
             "loudness": mean_loudness_corr(takes),
             "side": pooled_side_agreement(takes),
+        }
+
+    def _sync_figures(self, sparse: Sequence[Take]) -> Figures:
+        if not sparse:
+            return {}
+        pairs = onset_pairs(sparse)
+        offset = offset_spread(pairs).median
+        return {
+            "onset_f1": pooled_f1(pairs),
+            "onset_chance": chance_f1(pairs),
+            **({} if offset is None else {"offset_ms": offset}),
+            "kl_sparse": mean_kl(sparse, self.real),
         }
 
 

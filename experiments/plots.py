@@ -39,7 +39,8 @@ def plot_table(table: Table, rows: Sequence[Result], path: Path) -> None:
         panel.set_title(title, fontsize=10)
         panel.grid(axis="x", linewidth=0.4)
     for place, row in enumerate(rows):
-        axes[0].plot(np.mean(row.values("onset_chance")), place, "|", color="black", markersize=9)
+        if chances := row.values("onset_chance"):
+            axes[0].plot(np.mean(chances), place, "|", color="black", markersize=9)
     axes[0].axvline(rows[0].ceiling["onset_f1"], color="tab:green", linewidth=0.9, linestyle="--")
     axes[0].set_yticks(range(len(rows)), [row.label for row in rows], fontsize=8)
     axes[0].invert_yaxis()

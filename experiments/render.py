@@ -126,7 +126,7 @@ def table_lines(rows: Sequence[Result], stem: str) -> list[str]:
         "",
         f"![{stem}]({stem}.png)",
         "",
-        f"{first.clips} validation clips, {len(first.seeds)} seeds (mean ± standard deviation over seeds); "
+        f"{_counts(rows)} validation clips, {len(first.seeds)} seeds (mean ± standard deviation over seeds); "
         f"the real sound's own onset F1 is {first.ceiling['onset_f1']:.3f}. {_network_line(rows)} "
         f"Commit {', '.join(sorted({f'`{row.commit}`' for row in rows}))}; every row's figures: "
         f"[{stem}.json]({stem}.json).",
@@ -237,6 +237,11 @@ def _network_line(rows: Sequence[Result]) -> str:
         return f"Networks of {size} M weights, an hour of training play."
     names = {row.network: _facts(row.training) for row in rows}
     return " ".join(f"Network `{name}` ({facts})." for name, facts in names.items())
+
+
+def _counts(rows: Sequence[Result]) -> str:
+    """Return how many clips the rows were judged on."""
+    return " or ".join(str(count) for count in sorted({row.clips for row in rows}))
 
 
 def _facts(training: dict[str, object]) -> str:

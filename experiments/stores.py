@@ -69,9 +69,9 @@ def spread(clips: Sequence[Clip], hours: float) -> list[Clip]:
 
 def validation_clips(source: ClipStore, count: int) -> list[Clip]:
     """Return the clips that a report takes, and as many others to choose settings on, if there are."""
-    report = [clip.clip for clip in choose_clips(source, count)]
+    report = [clip.clip for clip in choose_clips(source, count, needs_sync=False)]
     try:
-        others = choose_clips(source, count, {clip.clip_id for clip in report})
+        others = choose_clips(source, count, {clip.clip_id for clip in report}, needs_sync=False)
     except DataError:
         return report
     return [*report, *(clip.clip for clip in others)]

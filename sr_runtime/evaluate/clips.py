@@ -65,7 +65,10 @@ def _as_audio(pcm: Pcm) -> Audio:
 
 
 def choose_clips(
-    store: ClipStore, count: int | None = None, leave_out: Collection[str] = ()
+    store: ClipStore,
+    count: int | None = None,
+    leave_out: Collection[str] = (),
+    needs_sync: bool = True,
 ) -> list[EvaluationClip]:
     """Return validation clips, half of them fit to judge sync where there are enough.
 
@@ -73,17 +76,18 @@ def choose_clips(
         store: A store with validation clips.
         count: How many; all by default. Taken evenly over the store's order, so that maps mix.
         leave_out: Identifiers of clips that are not to be taken, such as those that a report is about to use.
+        needs_sync: Whether clips without click ground truth are refused where there are no others.
 
     Returns:
         At least two clips, sync clips first.
 
     Raises:
-        DataError: The store has too few validation clips, or none with click ground truth.
+        DataError: The store has too few validation clips, or, though needed, none with click ground truth.
     """
     clips = [clip for clip in store.clips("validation") if clip.clip_id not in leave_out]
     sync = [clip for clip in clips if _judges_sync(clip)]
     rest = [clip for clip in clips if not _judges_sync(clip)]
-    if not sync:
+    if needs_sync and not sync:
         raise DataError(
             f"{store.root} has {len(clips)} {'further ' if leave_out else ''}validation clips, none of them "
             "sparse with click ground truth; "

@@ -55,6 +55,13 @@ def test_store_without_click_ground_truth_is_refused_with_the_command(tmp_path: 
         choose_clips(ClipStore(tmp_path))
 
 
+def test_clips_of_a_game_without_clicks_can_be_had_where_sync_is_not_asked(tmp_path: Path):
+    for number in range(2):
+        write_clip(tmp_path, f"dense-{number}", "dense", [5], hops=10)
+    clips = choose_clips(ClipStore(tmp_path), 4, needs_sync=False)
+    assert [clip.judges_sync for clip in clips] == [False, False]
+
+
 def test_single_clip_is_refused(tmp_path: Path):
     write_clip(tmp_path, "sparse", "sparse", [5], hops=10)
     with pytest.raises(DataError, match="at least 2"):

