@@ -18,10 +18,12 @@ TABLE = Table(
     title="What the model sees",
     question=(
         "The grid of features with its difference to the frame before, the grid alone, and both "
-        "averaged over the picture as a CLS token would be. All networks have the same size."
+        "averaged over the picture as a CLS token would be. All networks have the same size. The second "
+        "row says how far two trainings alike fall apart."
     ),
     rows=(
         Row("grid-difference", "grid and difference"),
+        Row("again", "the same, trained with another seed", Training("base-again", settings={"seed": 1})),
         Row("grid", "grid, no difference", _seeing("grid", difference=False, pooled=False)),
         Row(
             "pooled-difference",

@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from scipy.signal import lfilter
 
 from sr_runtime.engine.bundle import StateSpec
 from sr_runtime.engine.probe import read_hops
-from sr_runtime.engine.safety import OutputGuard
+from sr_runtime.engine.safety import DC_POLES, DC_ZEROS, OutputGuard
 from sr_runtime.engine.session import Engine, Session
 from sr_runtime.export import probe
 from sr_runtime.export.writer import session_state, write_bundle
@@ -115,3 +116,11 @@ def test_endless_silence_leaves_no_denormals_behind() -> None:
     for _ in range(60):
         guard.clean(np.zeros((1600, 2), np.float32))
     assert not state["dc_block"].any()
+
+
+def test_the_sum_over_a_hop_is_the_filter_over_the_whole_sound() -> None:
+    sound = np.random.default_rng(0).standard_normal((8000, 2)).astype(np.float32) + 0.5
+    guard = OutputGuard({"dc_block": np.zeros((1, 2)), "last_sample": np.zeros(2, np.float32)})
+    hops = [guard.clean(hop) for hop in np.split(sound, 5)]
+    whole = lfilter(DC_ZEROS, DC_POLES, sound, axis=0)
+    np.testing.assert_allclose(np.concatenate(hops), whole, rtol=0, atol=1e-6)
