@@ -11,8 +11,12 @@ GUIDANCE = 1.5
 TWO = (0.2, 0.4, 0.821, 1.6, 3.2)
 """Second noise levels to choose from; 0.821 is that of the tuning's own recipe."""
 
-FOUR = ((17.5, 2.5, 0.17), (5.0, 1.0, 0.2), (3.0, 0.8, 0.3), (2.0, 1.0, 0.5))
+FOUR = ((17.5, 2.5, 0.17), (5.0, 1.0, 0.2), (3.0, 0.8, 0.3), (2.0, 1.0, 0.5), (0.8, 0.5, 0.3))
 """Second to fourth noise levels to choose from; the first are the Karras grid's."""
+
+
+TEMPERATURES = (0.8, 1.15)
+"""Factors on the noise of four evaluations to choose from, besides 1."""
 
 
 def _heun(steps: int) -> Sampling:
@@ -36,7 +40,8 @@ TABLE = Table(
     title="How many evaluations",
     question=(
         "Heun's sampler on the network of stage 1, and the consistency sampler on that of stage 2. "
-        "Rows marked ‘tuning’ choose noise levels on validation clips that the other rows do not see."
+        "Rows marked ‘tuning’ choose noise levels, and a factor on the noise, on validation clips that the "
+        "other rows do not see."
     ),
     rows=(
         *(
@@ -60,6 +65,16 @@ TABLE = Table(
                 tuning=True,
             )
             for times in FOUR
+        ),
+        *(
+            _row(
+                f"temperature-{factor:g}",
+                f"tuning: NFE 4, noise × {factor:g}",
+                TUNED,
+                Sampling(GUIDANCE, consistency_times=CONSISTENCY_TIMES[4], temperature=factor),
+                tuning=True,
+            )
+            for factor in TEMPERATURES
         ),
     ),
     takes_generator=True,

@@ -52,6 +52,7 @@ class Sampling:
         shared_history: whether the ∅ query looks back on the conditional row's past (Algorithm 3 as printed)
             instead of a row of its own that has only ever seen ∅ (what training knows, and a session does).
         memory: what a token remembers.
+        temperature: factor on all noise that is drawn; 1 is what training knows, below is surer and duller.
         autocast: whether the networks run in bf16.
     """
 
@@ -60,6 +61,7 @@ class Sampling:
     heun_times: Sequence[float] | None = None
     shared_history: bool = False
     memory: Memory = field(default_factory=Memory)
+    temperature: float = 1.0
     autocast: bool = False
 
 
@@ -205,7 +207,7 @@ def _draw(generator: Generator, z: Tensor, seeds: Sequence[int], hop: int, sampl
     def noise(evaluation: int) -> Tensor:
         size = generator.config.vae.latent
         rows = {seed: philox_normal(seed, hop, evaluation, size) for seed in set(seeds)}
-        return torch.from_numpy(np.concatenate([rows[seed] for seed in seeds]))
+        return sampling.temperature * torch.from_numpy(np.concatenate([rows[seed] for seed in seeds]))
 
     times = sampling.consistency_times
     if times is not None:

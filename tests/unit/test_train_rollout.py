@@ -71,6 +71,15 @@ def test_a_row_does_not_depend_on_its_neighbours(generator: Generator, grids: to
     assert not torch.allclose(together[0], generate_latents(generator, grids[:1], [9], TWO_STEPS)[0])
 
 
+def test_without_noise_all_seeds_sound_alike(generator: Generator, grids: torch.Tensor) -> None:
+    cold = Sampling(1.5, consistency_times=(80.0, 0.8), temperature=0.0)
+    pictures = grids[:1].expand(2, -1, -1, -1, -1)
+    first, second = generate_latents(generator, pictures, [0, 1], cold)
+    warm = generate_latents(generator, pictures, [0, 1], replace(cold, temperature=1.0))
+    torch.testing.assert_close(first, second)
+    assert not torch.allclose(warm[0], warm[1])
+
+
 def test_pictures_after_a_hop_do_not_change_it(generator: Generator, grids: torch.Tensor) -> None:
     changed = grids.clone()
     changed[:, 10:] += 1.0
