@@ -52,6 +52,7 @@ TABLE = Table(
             _row(f"nfe-{nfe}", f"consistency, NFE {nfe}", TUNED, _consistency(CONSISTENCY_TIMES[nfe]))
             for nfe in (1, 2, 4)
         ),
+        _row("one", "tuning: 80", TUNED, _consistency((80.0,)), tuning=True),
         *(
             _row(f"two-{time:g}", f"tuning: 80, {time:g}", TUNED, _consistency((80.0, time)), tuning=True)
             for time in TWO
