@@ -1,6 +1,6 @@
 """An hour without drift: the same five minutes of pictures twelve times over, and what becomes of the sound.
 
-    python -m experiments.drift --data STORE --vae VAE --out DIR --generator RUN [--repeats 12] [--seeds 5]
+    python -m experiments.drift --data STORE --vae VAE --out DIR --generator RUN [--repeats 12] [--nfe 4]
 
 The take consists of validation clips; between them the scene is cut, as a session is told it is. The memory
 never starts over. Every five minutes are judged and saved as they are done, so an interrupted hour goes on.
@@ -76,6 +76,7 @@ def command(
     seeds: Annotated[int, typer.Option(min=1, help="Rows of the batch.")] = 5,
     seconds: Annotated[float, typer.Option(help="Length of the take.")] = TAKE_S,
     guidance: Annotated[float, typer.Option(help="Guidance scale.")] = 1.5,
+    nfe: Annotated[int, typer.Option(min=1, max=4, help="Evaluations, of a network of stage 2.")] = 4,
     clips: Annotated[int, typer.Option(help="Validation clips of the small store.")] = 16,
     threads: Annotated[int | None, typer.Option(help="CPU threads; all by default.")] = None,
 ) -> None:
@@ -83,10 +84,10 @@ def command(
     if threads:
         torch.set_num_threads(threads)
     place = Workplace(data, network_folder(vae), out, hours=0, clips=clips)
-    hour = Hour(place.main, place.vae, network_folder(generator), out, seeds, seconds, guidance)
+    hour = Hour(place.main, place.vae, network_folder(generator), out, seeds, seconds, guidance, nfe)
     for repeat in range(repeats):
         hour.play(repeat)
-    text = f"--repeats {repeats} --seeds {seeds} --seconds {seconds:g} --guidance {guidance:g}"
+    text = f"--repeats {repeats} --seeds {seeds} --seconds {seconds:g} --guidance {guidance:g} --nfe {nfe}"
     path = out / "drift.json"
     result = hour.result(
         repeats, f"python -m experiments.drift --data STORE --vae VAE --out DIR --generator RUN {text}"
@@ -107,14 +108,16 @@ class Hour:
         seeds: int,
         seconds: float,
         guidance: float,
+        nfe: int = 4,
     ) -> None:
         self.network, self.seeds = network, list(range(seeds))
-        self.folder = out / "drift" / f"{network_key(network)}-{seeds}x{seconds:g}-{guidance:g}"
+        name = f"{network_key(network)}-{seeds}x{seconds:g}-{guidance:g}-{nfe}"
+        self.folder = out / "drift" / name
         self.folder.mkdir(parents=True, exist_ok=True)
         self.generator, self.vae = load_generator(network), load_vae(vae)
         self.clips, self.hops = take_clips(store, seconds)
         self.video = take_tokens(self.generator, store, self.clips)[: self.hops]
-        self.sampling = with_times(Sampling(guidance), stage_of(network))
+        self.sampling = with_times(Sampling(guidance), stage_of(network), nfe)
         self.yamnet = Yamnet(torch.get_num_threads())
         self.real = judge_take(self._real_sound(), self.yamnet)
 

@@ -203,13 +203,13 @@ def _stage_wanted(sampling: Sampling) -> str | None:
     return "stage1" if sampling.heun_times is not None else None
 
 
-def with_times(sampling: Sampling, stage: str) -> Sampling:
-    """Return the sampling with noise levels that fit the stage, if it has none of its own."""
+def with_times(sampling: Sampling, stage: str, nfe: int = 4) -> Sampling:
+    """Return the sampling with noise levels that fit the stage, if it has none; ``nfe`` is of stage 2."""
     if _stage_wanted(sampling) is not None:
         return sampling
     if stage == "stage1":
         return replace(sampling, heun_times=tuple(karras_times(HEUN_STEPS)))
-    return replace(sampling, consistency_times=CONSISTENCY_TIMES[4])
+    return replace(sampling, consistency_times=CONSISTENCY_TIMES[nfe])
 
 
 def progress_line(name: str) -> Any:

@@ -7,16 +7,18 @@ heartbeats and reconnects with back-off (0.1 s to 2 s).
 from __future__ import annotations
 
 import contextlib
+import struct
 from collections.abc import Iterator
 
 import zmq
-from zmq.utils.monitor import recv_monitor_message
 
 from sr_bridge.connection import CurveKeys
 from sr_bridge.media import MAX_TRANSPORT_BYTES
 
 SEND_QUEUE_MESSAGES = 4
 """Frames that may wait for a slow connection; more would only be stale."""
+_EVENT = struct.Struct("=HI")
+"""Event and its value, as zmq_socket_monitor sends them. pyzmq's own reader imports all of asyncio."""
 RECEIVE_QUEUE_MESSAGES = 256
 """Sound that may wait for a caller that does not poll: 8 s of hops."""
 RECONNECT_MS, RECONNECT_MAX_MS = 100, 2000
@@ -87,7 +89,8 @@ class Link:
         """Return the connection events since the last call, oldest first."""
         seen: list[int] = []
         while self._monitor.poll(0):
-            seen.append(int(recv_monitor_message(self._monitor)["event"]))
+            facts, _endpoint = self._monitor.recv_multipart()
+            seen.append(_EVENT.unpack(facts)[0])
         return seen
 
     def messages(self) -> Iterator[bytes]:
