@@ -10,6 +10,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
+from benchmarks.start import imported
+
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = {"sr_runtime": ROOT / "sr_runtime", "sr_bridge": ROOT / "bridge" / "sr_bridge"}
 
@@ -181,3 +183,9 @@ def test_the_help_text_loads_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_bridge_and_engine_load_nothing_that_they_do_not_need():
+    assert imported("sr_bridge")[1] == []
+    assert imported("sr_runtime")[1] == []
+    assert imported("sr_runtime.engine.session")[1] == []
