@@ -234,7 +234,7 @@ def _network_line(rows: Sequence[Result]) -> str:
     if "steps" in rows[0].training:
         sizes = [row.training["weights"] for row in rows]
         size = f"{min(sizes) / 1e6:.1f}" + (f"–{max(sizes) / 1e6:.1f}" if min(sizes) != max(sizes) else "")
-        return f"Networks of {size} M weights, an hour of training play."
+        return f"Networks of {size} M weights."
     names = {row.network: _facts(row.training) for row in rows}
     return " ".join(f"Network `{name}` ({facts})." for name, facts in names.items())
 
