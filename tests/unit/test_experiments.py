@@ -232,7 +232,7 @@ def test_every_table_is_whole_and_within_the_limit(name):
 
 
 def test_an_interrupted_hour_goes_on_as_if_unbroken(place, monkeypatch):
-    monkeypatch.setattr(drift, "with_times", lambda way, stage: replace(way, consistency_times=(80.0,)))
+    monkeypatch.setattr(drift, "with_times", lambda way, stage, nfe: replace(way, consistency_times=(80.0,)))
     monkeypatch.setattr("experiments.drift_measures.SEGMENT_PATCHES", 1)
     network = train(TRAINED, place) / "network"
 
