@@ -184,7 +184,7 @@ class Judge:
     def _command(self) -> str:
         place = self.place
         length = f"--steps {place.steps}" if place.steps else f"--minutes {place.minutes:g}"
-        projection = " --pca NETWORK" if place.pca else ""
+        projection = (" --pca NETWORK" if place.pca else "") + (" --other STORE2" if place.other else "")
         budget = "--generator RUN" if place.generator else f"{length} --hours {place.hours:g}{projection}"
         return (
             f"python -m experiments.{self.table.name} --data STORE --vae VAE --out DIR {budget} "
