@@ -23,7 +23,7 @@ import torch
 import typer
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from sr_runtime.engine.backends.torch_cuda.backend import TorchBackend, TorchHop
+from sr_runtime.engine.backends.torch_cuda.backend import TorchBackend, TorchHops
 from sr_runtime.engine.backends.torch_cuda.weights import on_device
 from sr_runtime.engine.bundle import Bundle, FileSpec, Manifest
 from sr_runtime.engine.session import Session
@@ -89,11 +89,11 @@ def measure(
 ) -> dict[str, Any]:
     """Return one row: milliseconds at waveform and token level, hot and paced, and launches per hop."""
     settings = SamplingSettings.from_spec(bundle.manifest.sampling, nfe=nfe, sampler="consistency")
-    session = Session(bundle, settings, lambda state: backend.hop(bundle, state))
+    session = Session(bundle, settings, backend.hops(bundle))
     for hop in range(WARM_HOPS):
         session.step(pictures[hop % len(pictures)])
-    hop = session._hop
-    assert isinstance(hop, TorchHop)
+    hop = session._hops
+    assert isinstance(hop, TorchHops)
     decoder_ms = timed_decoder(hop)
     hot = []
     for _ in range(clips):
@@ -129,7 +129,7 @@ def run_paced(session: Session, pictures: np.ndarray, seconds: float) -> list[fl
     return times
 
 
-def timed_decoder(hop: TorchHop) -> float:
+def timed_decoder(hop: TorchHops) -> float:
     """Return the median time of the decoder alone, launched as the hop is."""
 
     def decode() -> None:
@@ -139,7 +139,7 @@ def timed_decoder(hop: TorchHop) -> float:
     return float(np.median([synchronised_ms(run, hop) for _ in range(50)]))
 
 
-def synchronised_ms(run: Callable[[], None], hop: TorchHop) -> float:
+def synchronised_ms(run: Callable[[], None], hop: TorchHops) -> float:
     """Return how long a launch takes to its end."""
     start = time.perf_counter()
     run()
@@ -160,7 +160,7 @@ class Launches(TorchDispatchMode):
         return function(*args, **(kwargs or {}))
 
 
-def count_launches(hop: TorchHop, settings: SamplingSettings) -> int:
+def count_launches(hop: TorchHops, settings: SamplingSettings) -> int:
     """Return how many operations a whole hop launches when nothing is fused."""
     before = hop.memory.copy()
     with torch.inference_mode(), Launches() as launches:

@@ -17,13 +17,13 @@ from sr_runtime.errors import BundleError
 from sr_runtime.types import CHANNELS, HOP_HZ, HOP_SAMPLES, SAMPLE_RATE, State
 
 FORMAT: Final = "soundreactor-bundle"
-FORMAT_VERSION: Final = 1
+FORMAT_VERSION: Final = 2
 MANIFEST: Final = "model.json"
-GRAPH_NAMES: Final = ("vision", "transformer", "head", "decoder")
+GRAPH_NAMES: Final = ("vision", "transformer", "condition", "head", "decoder")
 OPTIONAL_GRAPH_NAMES: Final = ("encoder",)
 HOST_STATE: Final = frozenset(
-    {"hop", "position", "is_prepared", "has_frame", "image", "prev_grid", "audio_token", "audio_hidden"}
-    | {"dc_block", "last_sample"}
+    {"hop", "position", "null_start", "is_prepared", "has_frame", "image", "prev_grid"}
+    | {"audio_token", "audio_hidden", "dc_block", "last_sample"}
 )
 """State entries that every bundle has; key/value rings and the decoder's arrays come on top."""
 SHIPPED_BUNDLES: Final = Path(__file__).resolve().parent.parent / "models"

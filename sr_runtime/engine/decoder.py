@@ -1,38 +1,46 @@
 """The decoder stage: one latent becomes 1600 samples, the rest of its past kept in named arrays.
 
-Called by the session. Thread: inference.
+Called by the hop. Thread: inference.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
-from sr_runtime.engine.backends.onnx import OnnxGraph
-from sr_runtime.types import Audio, State
+from sr_runtime.engine.backends.onnx import OnnxGraph, empty_rows
+from sr_runtime.engine.member import Member
+from sr_runtime.types import Audio
 
 
 class DecoderStage:
-    """Runs ``decoder(latent, <states>) → audio, <states>_new``.
+    """Runs ``decoder(latent, <states>) → audio, <states>_new`` for several sessions at once.
+
+    Every graph input but ``latent`` is an entry of their states, changed in place.
 
     Args:
         graph: The decoder graph.
-        state: Every graph input but ``latent`` is an entry of it, changed in place.
+        capacity: Most sessions.
     """
 
-    def __init__(self, graph: OnnxGraph, state: State) -> None:
-        names = [tensor.name for tensor in graph.spec.inputs if tensor.name != "latent"]
-        shapes = {tensor.name: tensor for tensor in graph.spec.inputs}
-        self._latent = np.zeros(shapes["latent"].shape, shapes["latent"].dtype)
-        outputs = {tensor.name: np.zeros(tensor.shape, tensor.dtype) for tensor in graph.spec.outputs}
-        self._audio: Audio = outputs["audio"][0]
-        self._updates = [(state[name], outputs[f"{name}_new"]) for name in names]
-        self._run = graph.bind({"latent": self._latent, **{name: state[name] for name in names}}, outputs)
+    def __init__(self, graph: OnnxGraph, capacity: int = 1) -> None:
+        inputs, outputs = (empty_rows(specs, capacity) for specs in (graph.spec.inputs, graph.spec.outputs))
+        self._latents, self._audio = inputs["latent"], outputs["audio"]
+        self._states = [
+            (name, before, outputs[f"{name}_new"]) for name, before in inputs.items() if name != "latent"
+        ]
+        self._run = graph.bind(inputs, outputs)
 
-    def decode(self, latent: npt.NDArray[np.float32]) -> Audio:
-        """Return float32 (1600, 2), valid until the next call, for a normalised latent (1, latent)."""
-        np.copyto(self._latent, latent)
-        self._run()
-        for old, new in self._updates:
-            np.copyto(old, new)
-        return self._audio
+    def decode(self, members: Sequence[Member], latents: Sequence[npt.NDArray[np.float32]]) -> list[Audio]:
+        """Return of each session float32 (1600, 2), valid until the next call, for a latent (1, latent)."""
+        for row, (member, latent) in enumerate(zip(members, latents, strict=True)):
+            self._latents[row] = latent[0]
+            for name, before, _ in self._states:
+                before[row] = member.state[name][0]
+        self._run(0, len(members))
+        for row, member in enumerate(members):
+            for name, _, after in self._states:
+                member.state[name][0] = after[row]
+        return [self._audio[row] for row in range(len(members))]

@@ -1,15 +1,17 @@
-"""What computes a hop, whatever it runs on: the interface that a session drives, and its form in ONNX graphs.
+"""What computes hops, whatever it runs on: the interface that sessions drive, and its form in ONNX graphs.
 
-A session keeps the books (settings, hop numbers, guard); a hop keeps the networks' memory and calls them.
+A session keeps the books (settings, hop numbers, guard); this keeps the networks' memory and calls them, for
+as many sessions at once as have a hop due. No session's sound depends on who else is computed with it.
 
-    audio token ─► transformer ─┐ (prepare: needs no frame)
-    frame ─► vision ─► transformer ─► guidance ─► head ─► decoder
+    audio tokens ─► transformer ─┐ (prepare: needs no frame)
+    frames ─► vision ─► transformer ─► guidance ─► head ─► decoder
 
-Called by the session. Thread: inference.
+Called by sessions. Thread: inference.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -19,14 +21,32 @@ import numpy.typing as npt
 from sr_runtime.engine.backends.onnx import OnnxBackend
 from sr_runtime.engine.bundle import Bundle
 from sr_runtime.engine.decoder import DecoderStage
-from sr_runtime.engine.head import HeadStage
-from sr_runtime.engine.settings import SamplingSettings
+from sr_runtime.engine.head import Draw, HeadStage
+from sr_runtime.engine.member import Member
+from sr_runtime.engine.settings import SamplingSettings, most_levels
 from sr_runtime.engine.timings import Stopwatch
-from sr_runtime.engine.transformer import TransformerStage
+from sr_runtime.engine.transformer import NextToken, TransformerStage
 from sr_runtime.engine.vision import VisionStage
 from sr_runtime.types import Audio, Frame, State
 
 Latent = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A hop to compute.
+
+    Attributes:
+        member: Whose.
+        settings: Its guidance, seed, sampler and noise levels.
+        frame: uint8 (height, width, 3), a picture of any size; None is the last one again.
+        is_cut: Whether the frame is the first after a scene cut.
+    """
+
+    member: Member
+    settings: SamplingSettings
+    frame: Frame | None = None
+    is_cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +56,8 @@ class Computed:
     Attributes:
         latent: What the head drew, normalised, float32 (1, latent size).
         audio: float32 (1600, 2), valid until the next hop.
-        vision_ms: What each part took; parts that a device runs as one are 0, and all is ``decoder_ms``.
+        vision_ms: What each part took, for all sessions together; parts that a device runs as one are 0, and
+            all is ``decoder_ms``.
         transformer_ms: Likewise; the pass of the video token.
         head_ms: Likewise.
         decoder_ms: Likewise.
@@ -50,74 +71,110 @@ class Computed:
     decoder_ms: float
 
 
-class Hop(Protocol):
-    """One session's networks and their memory."""
+class Hops(Protocol):
+    """Networks, and the memory of the sessions that are computed together."""
 
     @property
-    def has_frame(self) -> bool:
-        """Tell whether a frame was ever seen."""
+    def is_full(self) -> bool:
+        """Tell whether there is no room for another session."""
 
-    def prepare(self) -> None:
-        """Run the pass of the audio token, which needs no frame; once before each :meth:`compute`."""
+    def join(self, state: State) -> Member:
+        """Take in a session; its state's arrays are the memory from now on, and may be replaced by views."""
 
-    def compute(self, frame: Frame | None, is_cut: bool, settings: SamplingSettings) -> Computed:
-        """Compute the rest of a hop; None is the last frame again.
+    def leave(self, member: Member) -> None:
+        """Let a session go; its state stays as it is."""
 
-        Raises:
-            SessionError: The frame is not a picture.
-        """
+    def prepare(self, due: Sequence[Due]) -> None:
+        """Run the passes of the audio tokens, which need no frame; once before each :meth:`compute`."""
 
-    def save(self) -> None:
+    def compute(self, due: Sequence[Due]) -> list[Computed]:
+        """Compute the rest of the hops; every frame has been checked to be a picture."""
+
+    def save(self, member: Member) -> None:
         """Bring the session's state arrays up to date."""
 
-    def load(self) -> None:
+    def load(self, member: Member) -> None:
         """Take over the session's state arrays, which were just replaced."""
 
 
-class OnnxHop:
-    """A hop in ONNX graphs, whose memory are the state's arrays themselves.
+class OnnxHops:
+    """Hops in ONNX graphs, whose memory are the states' arrays themselves.
 
     Args:
         backend: Of the bundle.
         bundle: Says what the graphs want.
-        state: Changed in place by every hop.
+        capacity: Most sessions.
     """
 
-    def __init__(self, backend: OnnxBackend, bundle: Bundle, state: State) -> None:
-        manifest = bundle.manifest
-        self._state = state
-        self._null_token = bundle.constants["null_token"].astype(np.float32)
-        self._vision = VisionStage(backend.graph("vision"), manifest.image, state)
-        self._transformer = TransformerStage(backend.graph("transformer"), manifest.transformer, state)
-        self._head = HeadStage(backend.graph("head"), state)
-        self._decoder = DecoderStage(backend.graph("decoder"), state)
+    def __init__(self, backend: OnnxBackend, bundle: Bundle, capacity: int = 1) -> None:
+        manifest, graph = bundle.manifest, backend.graph
+        self._capacity = capacity
+        self._members: list[Member] = []
+        self._null_token = bundle.constants["null_token"].astype(np.float32)[0]
+        self._vision = VisionStage(graph("vision"), manifest.image, capacity)
+        self._transformer = TransformerStage(graph("transformer"), manifest.transformer, capacity)
+        self._head = HeadStage(graph("condition"), graph("head"), capacity, most_levels(manifest.sampling))
+        self._decoder = DecoderStage(graph("decoder"), capacity)
 
     @property
-    def has_frame(self) -> bool:
-        """See :class:`Hop`."""
-        return self._vision.has_frame
+    def is_full(self) -> bool:
+        """See :class:`Hops`."""
+        return len(self._members) == self._capacity
 
-    def prepare(self) -> None:
-        """See :class:`Hop`."""
-        token = self._state["audio_token"]
-        np.copyto(self._state["audio_hidden"], self._transformer.append(token, token))
+    def join(self, state: State) -> Member:
+        """See :class:`Hops`."""
+        assert not self.is_full
+        member = Member(state)
+        self._transformer.join(member, len(self._members))
+        self._members.append(member)
+        return member
 
-    def compute(self, frame: Frame | None, is_cut: bool, settings: SamplingSettings) -> Computed:
-        """See :class:`Hop`."""
-        watch = Stopwatch()
-        token = self._vision.see_again() if frame is None else self._vision.see(frame, is_cut)
+    def leave(self, member: Member) -> None:
+        """See :class:`Hops`."""
+        last = self._members.pop()
+        self._transformer.leave(member, last)
+        if last is not member:
+            self._members[last.index] = last
+
+    def prepare(self, due: Sequence[Due]) -> None:
+        """See :class:`Hops`."""
+        hidden = self._append(due, [d.member.state["audio_token"][0] for d in due], None)
+        for d, vectors in zip(due, hidden, strict=True):
+            d.member.state["audio_hidden"][0] = vectors[0]
+
+    def compute(self, due: Sequence[Due]) -> list[Computed]:
+        """See :class:`Hops`."""
+        watch, members = Stopwatch(), [d.member for d in due]
+        tokens = self._vision.see(members, [d.frame for d in due], [d.is_cut for d in due])
         vision_ms = watch.lap()
-        hidden = self._transformer.append(token, self._null_token)
+        hidden = self._append(due, tokens, self._null_token)
         transformer_ms = watch.lap()
-        latent = self._head.sample(self._state["audio_hidden"], hidden, settings)
+        latents = self._head.sample(
+            [
+                Draw(d.member, d.settings, d.member.state["audio_hidden"], vectors)
+                for d, vectors in zip(due, hidden, strict=True)
+            ]
+        )
         head_ms = watch.lap()
-        audio = self._decoder.decode(latent)
-        return Computed(latent, audio, vision_ms, transformer_ms, head_ms, watch.lap())
+        sounds = self._decoder.decode(members, latents)
+        decoder_ms = watch.lap()
+        return [
+            Computed(latent, audio, vision_ms, transformer_ms, head_ms, decoder_ms)
+            for latent, audio in zip(latents, sounds, strict=True)
+        ]
 
-    def save(self) -> None:
-        """See :class:`Hop`: the arrays are the memory."""
+    def _append(self, due: Sequence[Due], tokens: Sequence[Latent], null: Latent | None) -> list[Latent]:
+        """Append tokens to all rows; ``null`` stands in for them in the null rows (None: the same)."""
+        given = [
+            NextToken(d.member, token, (token if null is None else null) if d.settings.is_guided else None)
+            for d, token in zip(due, tokens, strict=True)
+        ]
+        return self._transformer.append(given, len(self._members))
 
-    def load(self) -> None:
-        """See :class:`Hop`."""
-        self._transformer.forget()
-        self._vision.forget()
+    def save(self, member: Member) -> None:
+        """See :class:`Hops`: the arrays are the memory."""
+
+    def load(self, member: Member) -> None:
+        """See :class:`Hops`."""
+        member.repeat_token = None
+        self._transformer.forget(member)

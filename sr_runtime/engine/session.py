@@ -3,30 +3,35 @@
     audio token ─► transformer ─┐ (prepare: needs no frame)
     frame ─► vision ─► transformer ─► guidance ─► head ─► decoder ─► guard ─► 1600 samples
 
-An :class:`Engine` loads a bundle once; each :class:`Session` has its own state. Called by the server,
-``render`` and in-process users. Nothing here locks: an engine and its sessions belong to one thread.
-Thread: inference.
+An :class:`Engine` loads a bundle once; each :class:`Session` has its own state. Sessions that were opened as
+shared are computed together by :func:`step_together`, which costs less than one after the other; what a
+session sounds like does not depend on the others. Called by the server, ``render`` and in-process users.
+Nothing here locks: an engine and its sessions belong to one thread. Thread: inference.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
 from sr_runtime.engine.backends.onnx import OnnxBackend, OnnxGraph
 from sr_runtime.engine.backends.torch_cuda.backend import TorchBackend, open_torch
 from sr_runtime.engine.bundle import Bundle, load_bundle
-from sr_runtime.engine.hop import Computed, Hop, OnnxHop
+from sr_runtime.engine.hop import Computed, Due, Hops, OnnxHops
 from sr_runtime.engine.safety import OutputGuard, is_sound
 from sr_runtime.engine.settings import SamplingSettings
 from sr_runtime.engine.timings import Counters, HopTimings, Stopwatch
+from sr_runtime.engine.vision import check_frame
 from sr_runtime.errors import ConfigError, SessionError
 from sr_runtime.types import HOP_SAMPLES, Audio, Frame, State
 
 BACKENDS: Final = ("onnx", "torch")
+
+TOGETHER: Final = 16
+"""Most shared sessions that are computed in one go; with more, there is a second group."""
 
 
 class Engine:
@@ -64,6 +69,7 @@ class Engine:
         open_backend = open_torch if backend == "torch" else OnnxBackend
         self.backend: OnnxBackend | TorchBackend = open_backend(self.bundle, device, threads)
         self.is_warm = False
+        self._shared: list[Hops] = []
 
     @property
     def device(self) -> str:
@@ -99,8 +105,17 @@ class Engine:
         guidance: float | None = None,
         nfe: int | None = None,
         sampler: str | None = None,
+        shared: bool = False,
     ) -> Session:
         """Return a new session; what is None comes from the bundle.
+
+        Args:
+            seed: Of the noise.
+            guidance: Guidance scale; 1 leaves the null row out.
+            nfe: Evaluations of the head per hop.
+            sampler: ``consistency`` or ``heun``.
+            shared: Whether it is to be computed together with other shared ones (:func:`step_together`);
+                close it when it is done.
 
         Raises:
             ConfigError: A value is outside its range.
@@ -108,13 +123,20 @@ class Engine:
         settings = SamplingSettings.from_spec(
             self.bundle.manifest.sampling, seed=seed, guidance=guidance, nfe=nfe, sampler=sampler
         )
-        return Session(self.bundle, settings, self._hop)
+        return Session(self.bundle, settings, self._room() if shared else self._hops(1))
 
-    def _hop(self, state: State) -> Hop:
-        """Return what computes the hops of a session with this memory."""
+    def _room(self) -> Hops:
+        """Return a group of sessions with room for one more."""
+        for hops in self._shared:
+            if not hops.is_full:
+                return hops
+        self._shared.append(self._hops(TOGETHER))
+        return self._shared[-1]
+
+    def _hops(self, capacity: int) -> Hops:
         if isinstance(self.backend, TorchBackend):
-            return self.backend.hop(self.bundle, state)
-        return OnnxHop(self.backend, self.bundle, state)
+            return self.backend.hops(self.bundle)
+        return OnnxHops(self.backend, self.bundle, capacity)
 
 
 class Session:
@@ -129,7 +151,7 @@ class Session:
     Thread: inference.
     """
 
-    def __init__(self, bundle: Bundle, settings: SamplingSettings, make_hop: Callable[[State], Hop]) -> None:
+    def __init__(self, bundle: Bundle, settings: SamplingSettings, hops: Hops) -> None:
         manifest = bundle.manifest
         self.bundle = bundle
         self.settings = settings
@@ -137,8 +159,10 @@ class Session:
         self.counters = Counters()
         self.latent = np.zeros((1, manifest.latent_size), dtype=np.float32)
         self._prepare_ms = 0.0
+        self._is_closed = False
         self._state = bundle.initial_state()
-        self._hop = make_hop(self._state)
+        self._hops = hops
+        self._member = hops.join(self._state)
         self._guard = OutputGuard(self._state)
 
     @property
@@ -150,6 +174,11 @@ class Session:
     def is_prepared(self) -> bool:
         """Tell whether the next hop's audio-token pass has run already."""
         return bool(self._state["is_prepared"][0])
+
+    @property
+    def has_frame(self) -> bool:
+        """Tell whether a picture was ever seen."""
+        return bool(self._state["has_frame"][0])
 
     @property
     def guidance(self) -> float:
@@ -180,12 +209,7 @@ class Session:
 
     def prepare(self) -> None:
         """Run the next hop's audio-token pass, which needs no frame. :meth:`step` does it if nobody did."""
-        if self.is_prepared:
-            return
-        watch = Stopwatch()
-        self._hop.prepare()
-        self._state["is_prepared"][0] = True
-        self._prepare_ms = watch.lap()
+        prepare_together([self])
 
     def step(self, frame: Frame | None, is_cut: bool = False) -> Audio:
         """Compute one hop.
@@ -201,15 +225,13 @@ class Session:
         Raises:
             SessionError: The frame is not a picture.
         """
-        if frame is None and not self._hop.has_frame:
-            return np.zeros((HOP_SAMPLES, 2), dtype=np.float32)
-        self.prepare()
-        computed = self._hop.compute(frame, is_cut, self.settings)
-        watch = Stopwatch()
-        self.latent = computed.latent
-        audio = self._finish(computed, is_repeat=frame is None)
-        self._note_timings(computed, watch.lap())
-        return audio
+        return step_together([Step(self, frame, is_cut)])[0]
+
+    def close(self) -> None:
+        """Give a shared session's place back; the session cannot go on. Closing twice does no harm."""
+        if not self._is_closed:
+            self._hops.leave(self._member)
+            self._is_closed = True
 
     def reset(self) -> None:
         """Start again as a new session would: same settings, empty memory, hop 0."""
@@ -217,7 +239,7 @@ class Session:
 
     def state(self) -> State:
         """Return a copy of the whole memory: flat name → array, as the bundle's manifest describes it."""
-        self._hop.save()
+        self._hops.save(self._member)
         return {name: array.copy() for name, array in self._state.items()}
 
     def load_state(self, state: State) -> None:
@@ -232,16 +254,28 @@ class Session:
     def _replace_state(self, state: State) -> None:
         for name, array in state.items():
             np.copyto(self._state[name], array)
-        self._hop.load()
+        self._hops.load(self._member)
+
+    def _due(self, frame: Frame | None = None, is_cut: bool = False) -> Due:
+        if self._is_closed:
+            raise SessionError("the session is closed; open another one")
+        return Due(self._member, self.settings, frame, is_cut)
+
+    def _note_prepared(self, prepare_ms: float) -> None:
+        self._state["is_prepared"][0] = True
+        self._prepare_ms = prepare_ms
 
     def _finish(self, computed: Computed, is_repeat: bool) -> Audio:
         """Check what was computed, and close the hop's books."""
+        watch = Stopwatch()
+        self.latent = computed.latent
         is_good = is_sound(computed.latent) and is_sound(computed.audio)
         result = self._guard.clean(computed.audio) if is_good else self._recover()
         self._state["hop"][0] += 1
         self._state["is_prepared"][0] = False
         self.counters.hops += 1
         self.counters.repeated_frames += is_repeat
+        self._note_timings(computed, watch.lap())
         return result
 
     def _recover(self) -> Audio:
@@ -263,6 +297,65 @@ class Session:
             hop_ms=self._prepare_ms + after_frame_ms,
             after_frame_ms=after_frame_ms,
         )
+
+
+class Step(NamedTuple):
+    """One session's part of :func:`step_together`; see :meth:`Session.step`."""
+
+    session: Session
+    frame: Frame | None
+    is_cut: bool = False
+
+
+def prepare_together(sessions: Iterable[Session]) -> None:
+    """Run the audio-token passes of several sessions' next hops, unless they have run."""
+    for hops, members in _groups([s for s in sessions if not s.is_prepared]):
+        watch = Stopwatch()
+        hops.prepare([session._due() for session in members])
+        prepare_ms = watch.lap()
+        for session in members:
+            session._note_prepared(prepare_ms)
+
+
+def step_together(steps: Sequence[Step]) -> list[Audio]:
+    """Compute one hop of several sessions: the same sound as one after the other, in less time if shared.
+
+    Args:
+        steps: Each session at most once.
+
+    Returns:
+        Each session's sound, as of :meth:`Session.step`.
+
+    Raises:
+        SessionError: A frame is not a picture; nothing was computed.
+
+    Thread: inference.
+    """
+    for step in steps:
+        if step.frame is not None:
+            check_frame(step.frame)
+    given = {id(step.session): step for step in steps}
+    # Before its first picture a session is silent, and a hop leaves no trace.
+    awake = [step.session for step in steps if step.frame is not None or step.session.has_frame]
+    prepare_together(awake)
+    sounds: dict[int, Audio] = {}
+    for hops, sessions in _groups(awake):
+        due = [session._due(*given[id(session)][1:]) for session in sessions]
+        for session, computed in zip(sessions, hops.compute(due), strict=True):
+            sounds[id(session)] = session._finish(computed, given[id(session)].frame is None)
+    return [sounds[id(s)] if id(s) in sounds else _silence() for s, *_ in steps]
+
+
+def _silence() -> Audio:
+    return np.zeros((HOP_SAMPLES, 2), dtype=np.float32)
+
+
+def _groups(sessions: Iterable[Session]) -> list[tuple[Hops, list[Session]]]:
+    """Return the sessions by what computes them."""
+    groups: dict[int, tuple[Hops, list[Session]]] = {}
+    for session in sessions:
+        groups.setdefault(id(session._hops), (session._hops, []))[1].append(session)
+    return list(groups.values())
 
 
 def _check_state(own: State, given: State) -> None:

@@ -66,6 +66,11 @@ class SamplingSettings:
             spec=spec,
         )
 
+    @property
+    def is_guided(self) -> bool:
+        """Tell whether the null row counts: at guidance 1 it does not, and is left out."""
+        return self.guidance != 1.0
+
     def with_changes(self, **changes: Any) -> Self:
         """Return a copy with some fields changed, checked again."""
         return replace(self, **changes)
@@ -89,3 +94,8 @@ def _sampler_name(name: str) -> SamplerName:
     if name == "consistency":
         return "consistency"
     raise ConfigError(f"sampler: expected 'consistency' or 'heun', got {name!r}")
+
+
+def most_levels(spec: SamplingSpec) -> int:
+    """Return the most noise levels that a hop may have."""
+    return max((MAX_HEUN_NFE + 1) // 2, *(len(levels) for levels in spec.consistency_sigmas.values()))

@@ -1,22 +1,31 @@
 """The transformer stage: one token in, one hidden vector out, the past in a ring that never ends.
 
 The graph reads the key/value cache and returns only the new token's keys and values; this stage owns the
-ring and writes them to their slot. Two rows run together: row 0 sees the video, row 1 has the null token in
-place of every video token (for guidance). Called by the session. Thread: inference.
+rings of all sessions and writes them to their slots. Each session has two rows: the conditional one sees the
+video, the null one has the null token in place of every video token (for guidance).
 
     position p attends to   p−W+1 … p−1   (ring)   and itself
     ring slot of p        = p mod W       so slot p mod W still holds p−W: masked while p runs
+
+    rows of the rings       … c2 c1 c0 │ n0 n1 n2 …        c conditional, n null; 0 is the first session
+                               └───────┴───────┘           three sessions with guidance: one run of rows
+                               └───────┘                   the same without
+
+Called by the hop. Thread: inference.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
-from sr_runtime.engine.backends.onnx import OnnxGraph
+from sr_runtime.engine.backends.onnx import OnnxGraph, empty_rows
 from sr_runtime.engine.bundle import TransformerSpec
+from sr_runtime.engine.member import Member
 from sr_runtime.engine.rotation import Rotation
-from sr_runtime.types import State
 
 HIDDEN_FROM_ATTENTION = np.float32(-1e30)
 """Added to the scores of masked slots; finite, so that a fully masked ring makes no NaN."""
@@ -24,65 +33,128 @@ HIDDEN_FROM_ATTENTION = np.float32(-1e30)
 Hidden = npt.NDArray[np.float32]
 
 
+@dataclass(frozen=True, slots=True)
+class NextToken:
+    """What one session appends.
+
+    Attributes:
+        member: The session.
+        conditional: Token of its conditional row, float32 (1, width).
+        null: Token of its null row; None if it goes without guidance, and the null row forgets all it had.
+    """
+
+    member: Member
+    conditional: Hidden
+    null: Hidden | None
+
+
 class TransformerStage:
-    """Runs ``transformer(tokens, k_*, v_*, cos, sin, mask) → hidden, k_new_*, v_new_*``.
+    """Runs ``transformer(tokens, k_*, v_*, cos, sin, mask) → hidden, k_new_*, v_new_*`` for several sessions.
+
+    Uses ``k_*``, ``v_*``, ``position`` and ``null_start`` of their states, in place; the rings are views of
+    this stage's memory.
 
     Args:
         graph: The transformer graph.
         spec: Its sizes.
-        state: Uses ``k_*``, ``v_*`` and ``position``, in place.
+        capacity: Most sessions.
     """
 
-    def __init__(self, graph: OnnxGraph, spec: TransformerSpec, state: State) -> None:
-        self._window = spec.window
-        self._position = state["position"]
+    def __init__(self, graph: OnnxGraph, spec: TransformerSpec, capacity: int = 1) -> None:
+        self._window, self._middle = spec.window, capacity
         self._rotation = Rotation(spec.head_size, spec.rope_theta)
-        cache = [f"{kind}_{layer}" for layer in range(spec.layers) for kind in ("k", "v")]
-        fixed = {
-            tensor.name: np.zeros(tensor.shape, tensor.dtype)
-            for tensor in graph.spec.inputs
-            if tensor.name not in cache
-        }
-        self._tokens, self._mask = fixed["tokens"], fixed["mask"]
-        self._cos, self._sin = fixed["cos"].reshape(-1), fixed["sin"].reshape(-1)
-        self._flat_mask = self._mask.reshape(-1)
-        outputs = {tensor.name: np.zeros(tensor.shape, tensor.dtype) for tensor in graph.spec.outputs}
+        names = [f"{kind}_{layer}" for layer in range(spec.layers) for kind in ("k", "v")]
+        inputs, outputs = (
+            empty_rows(specs, 2 * capacity) for specs in (graph.spec.inputs, graph.spec.outputs)
+        )
+        self._rings = {name: inputs[name] for name in names}
+        self._writes = [(inputs[name], outputs[f"{name[0]}_new{name[1:]}"]) for name in names]
+        self._tokens, self._cos, self._sin = inputs["tokens"], inputs["cos"], inputs["sin"]
+        self._mask = inputs["mask"].reshape(2 * capacity, -1)
         self._hidden: Hidden = outputs["hidden"]
-        self._writes = [(state[name], outputs[f"{name[0]}_new{name[1:]}"]) for name in cache]
-        self._run = graph.bind({**fixed, **{name: state[name] for name in cache}}, outputs)
-        self.forget()
+        self._run = graph.bind(inputs, outputs)
 
-    @property
-    def position(self) -> int:
-        """Return how many tokens this sequence has had."""
-        return int(self._position[0])
+    def join(self, member: Member, count: int) -> None:
+        """Give a session the place ``count`` and take over its rings; its state's are views from now on."""
+        member.index = count
+        for name, ring in self._rings.items():
+            view = self._both(ring, count)
+            np.copyto(view, member.state[name])
+            member.state[name] = view
+        self.forget(member)
 
-    def forget(self) -> None:
-        """Derive the mask from ``position`` again, because the state was replaced."""
-        self._flat_mask[:] = HIDDEN_FROM_ATTENTION
-        last = self.position
-        seen = np.arange(max(0, last - self._window), last) % self._window
-        self._flat_mask[seen] = 0.0
+    def forget(self, member: Member) -> None:
+        """Derive the masks from the state again, because it was replaced."""
+        last = member.position
+        self._show(self._conditional(member.index), last, 0)
+        self._show(self._null(member.index), last, int(member.state["null_start"][0]))
 
-    def append(self, conditional: Hidden, null: Hidden) -> Hidden:
-        """Append one token to both rows.
+    def _show(self, row: int, last: int, first: int) -> None:
+        """Let a row see the positions from ``first`` to before ``last``, as far as the window reaches."""
+        self._mask[row] = HIDDEN_FROM_ATTENTION
+        self._mask[row, np.arange(max(first, last - self._window), last) % self._window] = 0.0
+
+    def append(self, tokens: Sequence[NextToken], count: int) -> list[Hidden]:
+        """Append one token to the rows of some sessions.
 
         Args:
-            conditional: Token of row 0, float32 (1, 1, width).
-            null: Token of row 1, float32 (1, 1, width).
+            tokens: One for each session that is to go on.
+            count: How many sessions there are; those without a token stay as they are.
 
         Returns:
-            float32 (2, 1, width): the hidden vectors, valid until the next call.
+            Of each token float32 (2, 1, width): the hidden vectors; the second is meaningless without
+            guidance.
         """
-        position = self.position
-        slot = position % self._window
-        self._tokens[0] = conditional[0]
-        self._tokens[1] = null[0]
-        self._rotation.write(position, self._cos, self._sin)
-        self._flat_mask[slot] = HIDDEN_FROM_ATTENTION
-        self._run()
+        for token in tokens:
+            self._place(token)
+        is_guided = any(token.null is not None for token in tokens)
+        self._run(self._middle - count, self._middle + (count if is_guided else 0))
+        return [self._finish(token) for token in tokens]
+
+    def _place(self, token: NextToken) -> None:
+        member = token.member
+        slot = member.position % self._window
+        rows = (self._conditional(member.index), self._null(member.index))
+        for row, vector in zip(rows, (token.conditional, token.null), strict=True):
+            if vector is not None:
+                self._tokens[row] = vector
+                self._rotation.write(member.position, self._cos[row], self._sin[row])
+                self._mask[row, slot] = HIDDEN_FROM_ATTENTION
+
+    def _finish(self, token: NextToken) -> Hidden:
+        """Write the new keys and values to their slot, and return both hidden vectors."""
+        member, state = token.member, token.member.state
+        slot, first, second = member.position % self._window, *self._rows(member.index)
         for ring, new in self._writes:
-            ring[:, :, slot] = new[:, :, 0]
-        self._flat_mask[slot] = 0.0
-        self._position[0] = position + 1
-        return self._hidden
+            ring[first, :, slot] = new[first, :, 0]
+        self._mask[first, slot] = 0.0
+        state["position"][0] += 1
+        if token.null is None:
+            state["null_start"][0] = member.position
+            self._mask[second] = HIDDEN_FROM_ATTENTION
+        else:
+            for ring, new in self._writes:
+                ring[second, :, slot] = new[second, :, 0]
+            self._mask[second, slot] = 0.0
+        return self._both(self._hidden, member.index)
+
+    def leave(self, member: Member, last: Member) -> None:
+        """Take a session's place away; the last one moves into it."""
+        for name, ring in self._rings.items():
+            member.state[name] = self._both(ring, member.index).copy()
+        if last is not member:
+            self.join(last, member.index)
+
+    def _conditional(self, index: int) -> int:
+        return self._middle - 1 - index
+
+    def _null(self, index: int) -> int:
+        return self._middle + index
+
+    def _rows(self, index: int) -> tuple[int, int]:
+        return self._conditional(index), self._null(index)
+
+    def _both(self, rows: Hidden, index: int) -> Hidden:
+        """Return a view of a session's two rows."""
+        first, second = self._rows(index)
+        return rows[first : second + 1 : second - first]

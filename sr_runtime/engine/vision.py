@@ -1,72 +1,93 @@
 """The vision stage: a picture becomes one token, by what it shows and by what changed.
 
 A repeated frame is the same picture again, whose difference is zero; its token is computed once and kept
-until the next new frame. Called by the session. Thread: inference.
+until the next new frame. Called by the hop. Thread: inference.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
-from sr_runtime.engine.backends.onnx import OnnxGraph
+from sr_runtime.engine.backends.onnx import OnnxGraph, empty_rows
 from sr_runtime.engine.bundle import ImageSpec
+from sr_runtime.engine.member import Member
 from sr_runtime.errors import SessionError
 from sr_runtime.picture import stretch
-from sr_runtime.types import Frame, State
+from sr_runtime.types import Frame
+
+Token = npt.NDArray[np.float32]
 
 
 class VisionStage:
-    """Runs ``vision(image, prev_grid) → grid, token`` on arrays of the session's state.
+    """Runs ``vision(image, prev_grid) → grid, token`` for several sessions at once.
+
+    Uses ``image``, ``prev_grid`` and ``has_frame`` of their states, in place.
 
     Args:
         graph: The vision graph.
         image: What the graph wants.
-        state: Uses ``image``, ``prev_grid`` and ``has_frame``, in place.
+        capacity: Most sessions.
     """
 
-    def __init__(self, graph: OnnxGraph, image: ImageSpec, state: State) -> None:
+    def __init__(self, graph: OnnxGraph, image: ImageSpec, capacity: int = 1) -> None:
         self._spec = image
-        self._image, self._previous, self._has_frame = state["image"], state["prev_grid"], state["has_frame"]
-        outputs = {spec.name: np.zeros(spec.shape, spec.dtype) for spec in graph.spec.outputs}
-        self._grid, self._token = outputs["grid"], outputs["token"]
-        self._run = graph.bind({"image": self._image, "prev_grid": self._previous}, outputs)
-        self._repeat_token: npt.NDArray[np.float32] | None = None
+        inputs, outputs = (empty_rows(specs, capacity) for specs in (graph.spec.inputs, graph.spec.outputs))
+        self._images, self._previous = inputs["image"], inputs["prev_grid"]
+        self._grids, self._tokens = outputs["grid"], outputs["token"]
+        self._run = graph.bind(inputs, outputs)
 
-    @property
-    def has_frame(self) -> bool:
-        """Tell whether a frame was ever seen."""
-        return bool(self._has_frame[0])
+    def see(
+        self, members: Sequence[Member], frames: Sequence[Frame | None], cuts: Sequence[bool]
+    ) -> list[Token]:
+        """Return each session's token, float32 (1, width).
 
-    def forget(self) -> None:
-        """Drop what is derived from the state, because the state was replaced."""
-        self._repeat_token = None
-
-    def see(self, frame: Frame, is_cut: bool = False) -> npt.NDArray[np.float32]:
-        """Return the token of a new frame: float32 (1, 1, width), valid until the next call.
-
-        After a cut the difference is zero: what was there before says nothing about what moves now.
-
-        Raises:
-            SessionError: The frame is not uint8 (height, width, 3).
+        Args:
+            members: The sessions.
+            frames: The newest picture of each, uint8 (height, width, 3); None is the last one again.
+            cuts: Whether a picture is the first after a cut: what was there before says nothing about what
+                moves now, so the difference is zero.
         """
-        check_frame(frame)
-        self._image[0] = stretch(frame, self._spec.width, self._spec.height)
-        if is_cut or (not self.has_frame and self._spec.first_difference == "zero"):
-            self._run()
-            np.copyto(self._previous, self._grid)
-        self._run()
-        np.copyto(self._previous, self._grid)
-        self._has_frame[0] = True
-        self._repeat_token = None
-        return self._token
+        shown = [
+            (member, frame, is_cut)
+            for member, frame, is_cut in zip(members, frames, cuts, strict=True)
+            if frame is not None
+        ]
+        for member, frame, is_cut in shown:
+            self._take(member, frame, is_cut)
+        fresh = [member.index for member, _, _ in shown]
+        tokens = dict(zip(fresh, self._look([member for member, _, _ in shown]), strict=True))
+        again = [m for m, f in zip(members, frames, strict=True) if f is None and m.repeat_token is None]
+        for member, token in zip(again, self._look(again), strict=True):
+            member.repeat_token = token
+        return [_known(tokens.get(member.index), member.repeat_token) for member in members]
 
-    def see_again(self) -> npt.NDArray[np.float32]:
-        """Return the token of the last frame repeated: its difference is zero."""
-        if self._repeat_token is None:
-            self._run()
-            self._repeat_token = self._token.copy()
-        return self._repeat_token
+    def _take(self, member: Member, frame: Frame, is_cut: bool) -> None:
+        """Put a new picture into a session's memory."""
+        member.state["image"][0] = stretch(frame, self._spec.width, self._spec.height)
+        member.repeat_token = None
+        if is_cut or (not member.has_frame and self._spec.first_difference == "zero"):
+            self._look([member])
+        member.state["has_frame"][0] = True
+
+    def _look(self, members: Sequence[Member]) -> list[Token]:
+        """Return the tokens of the pictures in memory; each picture is the one before of the next."""
+        for row, member in enumerate(members):
+            self._images[row] = member.state["image"][0]
+            self._previous[row] = member.state["prev_grid"][0]
+        if members:
+            self._run(0, len(members))
+        for row, member in enumerate(members):
+            member.state["prev_grid"][0] = self._grids[row]
+        return [self._tokens[row].copy() for row in range(len(members))]
+
+
+def _known(new: Token | None, repeated: Token | None) -> Token:
+    token = repeated if new is None else new
+    assert token is not None
+    return token
 
 
 def check_frame(frame: Frame) -> None:

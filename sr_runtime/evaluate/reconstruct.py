@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 
 from sr_runtime.engine.decoder import DecoderStage
+from sr_runtime.engine.member import Member
 from sr_runtime.engine.session import Engine
 from sr_runtime.types import Audio
 
@@ -33,8 +34,8 @@ def reconstruct(engine: Engine, audio: Audio) -> Audio:
     Returns:
         float32, the same shape.
     """
-    decoder = DecoderStage(engine.graph("decoder"), engine.bundle.initial_state())
+    decoder, member = DecoderStage(engine.graph("decoder")), Member(engine.bundle.initial_state())
     dither = np.random.default_rng(0).standard_normal(audio.shape, np.float32) * _DITHER
     latents = engine.graph("encoder").run({"audio": (audio + dither)[None]})["latent"][0]
     # A copy: the stage hands out the same buffer at every hop.
-    return np.concatenate([decoder.decode(latent[None]).copy() for latent in latents])
+    return np.concatenate([decoder.decode([member], [latent[None]])[0].copy() for latent in latents])

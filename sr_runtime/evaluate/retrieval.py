@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sr_runtime.data.store import Clip, ClipStore
+from sr_runtime.engine.member import Member
 from sr_runtime.engine.session import Engine
 from sr_runtime.engine.vision import VisionStage
 from sr_runtime.errors import DataError
@@ -144,13 +145,12 @@ class Retrieval:
 
 def see(engine: Engine, frames: Iterable[Frame], on_progress: Progress = ignore_progress) -> Floats:
     """Return the tokens of consecutive pictures, float32 (pictures, width), as a session would get them."""
-    stage = VisionStage(engine.graph("vision"), engine.bundle.image, engine.bundle.initial_state())
-    tokens = []
+    stage = VisionStage(engine.graph("vision"), engine.bundle.image)
+    member, tokens = Member(engine.bundle.initial_state()), []
     for frame in frames:
-        # A copy: the stage hands out the same buffer for every picture.
-        tokens.append(stage.see(frame).ravel().copy())
+        tokens += stage.see([member], [frame], [False])
         on_progress(1)
-    return np.stack(tokens)
+    return np.concatenate(tokens)
 
 
 def describe(tokens: Floats) -> Floats:

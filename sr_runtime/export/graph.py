@@ -1,4 +1,4 @@
-"""Turn one torch graph into a clean ONNX model: standard operators, fixed shapes, no traces of the builder.
+"""Turn one torch graph into a clean ONNX model: standard operators, free rows, no traces of the builder.
 
 Called by the exporter. Thread: any.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import inspect
 import logging
 import warnings
 from collections.abc import Iterator
@@ -25,13 +26,10 @@ OPSET: Final = 20
 def to_onnx(graph: Graph) -> onnx.ModelProto:
     """Return the graph as an ONNX model with its own input and output names.
 
-    The encoder's length stays free, in whole hops; every other shape is fixed.
+    The number of rows stays free; the encoder takes one sound of any length in whole hops instead.
     """
     copied = export_ready(copy.deepcopy(graph))
     streamline(copied)
-    options: dict[str, Any] = {}
-    if isinstance(graph, EncoderGraph):
-        options["dynamic_shapes"] = {"audio": {1: torch.export.Dim("hops") * HOP_SAMPLES}}
     with _quiet(), torch.no_grad():
         program = torch.onnx.export(
             copied,
@@ -41,10 +39,22 @@ def to_onnx(graph: Graph) -> onnx.ModelProto:
             opset_version=OPSET,
             dynamo=True,
             verbose=False,
-            **options,
+            dynamic_shapes=_free_dimensions(graph),
         )
     assert program is not None
     return without_traces(program.model_proto)
+
+
+def _free_dimensions(graph: Graph) -> tuple[Any, ...]:
+    if isinstance(graph, EncoderGraph):
+        return ({1: torch.export.Dim("hops") * HOP_SAMPLES},)
+    rows = torch.export.Dim("rows")
+    free = [{0: rows} for _ in graph.input_names]
+    is_variadic = len(inspect.signature(graph.forward).parameters) < len(free)
+    if not is_variadic:
+        return tuple(free)
+    named = len(inspect.signature(graph.forward).parameters) - 1
+    return (*free[:named], tuple(free[named:]))
 
 
 def without_traces(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -4,6 +4,7 @@ The same graphs, state and sampling as a trained bundle, but each does something
 
     vision       token = [brightness, change of brightness, 0, 0]
     transformer  one real attention layer; hidden = [token's first half, attention's first half]
+    condition    modulation = [brightness, change]
     head         latent = [change, brightness, noise of standard deviation 0.5, 0 …]
     decoder      counts its hops, sounds the number as tones, clicks once when |change| > 0.25
 
@@ -88,8 +89,9 @@ class GraphBuilder:
 
 
 def _port(port: Port) -> onnx.ValueInfoProto:
+    """Return a tensor of any number of rows; ``shape`` is that of one."""
     name, shape, dtype = port
-    return helper.make_tensor_value_info(name, _TYPES[dtype], shape)
+    return helper.make_tensor_value_info(name, _TYPES[dtype], ("rows", *shape))
 
 
 def vision_graph() -> onnx.ModelProto:
@@ -99,54 +101,65 @@ def vision_graph() -> onnx.ModelProto:
     mean = g.node("ReduceMean", pixels, g.constant([1, 2, 3], "int64"), keepdims=1)
     g.node("Div", mean, g.constant(255.0), name="grid")
     change = g.node("Sub", "grid", "prev_grid")
-    pair = g.node("Concat", "grid", change, g.constant(np.zeros((1, 1, 1, 2))), axis=3)
-    g.shape(pair, 1, 1, 4, name="token")
-    image: Port = ("image", (1, IMAGE.height, IMAGE.width, 3), "uint8")
-    grid = ((1, 1, 1, 1), "float32")
-    return g.model([image, ("prev_grid", *grid)], [("grid", *grid), ("token", (1, 1, 4), "float32")])
+    nothing = g.node("Mul", change, g.constant(0.0))
+    values = g.node("Concat", "grid", change, nothing, nothing, axis=3)
+    g.shape(values, -1, 1, 4, name="token")
+    image: Port = ("image", (IMAGE.height, IMAGE.width, 3), "uint8")
+    grid: tuple[tuple[int, ...], str] = ((1, 1, 1), "float32")
+    return g.model([image, ("prev_grid", *grid)], [("grid", *grid), ("token", (1, 4), "float32")])
 
 
 def transformer_graph() -> onnx.ModelProto:
     """Return one attention layer over the ring and the token itself."""
     g = GraphBuilder()
-    rotated = g.shape(_rotate(g, "tokens"), 2, 1, 1, 4, name="k_new_0")
-    value = g.shape("tokens", 2, 1, 1, 4, name="v_new_0")
+    rotated = g.shape(_rotate(g, "tokens"), -1, 1, 1, 4, name="k_new_0")
+    value = g.shape("tokens", -1, 1, 1, 4, name="v_new_0")
     past = g.node("MatMul", rotated, g.node("Transpose", "k_0", perm=[0, 1, 3, 2]))
-    past = g.node("Add", past, "mask")
+    past = g.node("Add", past, g.shape("mask", -1, 1, 1, TRANSFORMER.window))
     own = g.node("ReduceSum", g.node("Mul", rotated, rotated), g.constant([-1], "int64"), keepdims=1)
     weights = g.node("Softmax", g.node("Concat", past, own, axis=3), axis=3)
     window = TRANSFORMER.window
     seen = g.node("MatMul", g.pick(weights, 0, window), "v_0")
     itself = g.node("Mul", g.pick(weights, window, window + 1), value)
-    attention = g.shape(g.node("Add", seen, itself), 2, 1, 4)
+    attention = g.shape(g.node("Add", seen, itself), -1, 1, 4)
     g.node("Concat", g.pick("tokens", 0, 2), g.pick(attention, 0, 2), axis=2, name="hidden")
-    cache, one = ((2, 1, window, 4), "float32"), ((2, 1, 1, 4), "float32")
-    angles = ((1, 2), "float32")
-    inputs: list[Port] = [("tokens", (2, 1, 4), "float32"), ("k_0", *cache), ("v_0", *cache)]
-    inputs += [("cos", *angles), ("sin", *angles), ("mask", (1, 1, 1, window), "float32")]
-    return g.model(inputs, [("hidden", (2, 1, 4), "float32"), ("k_new_0", *one), ("v_new_0", *one)])
+    cache: tuple[tuple[int, ...], str] = ((1, window, 4), "float32")
+    one: tuple[tuple[int, ...], str] = ((1, 1, 4), "float32")
+    inputs: list[Port] = [("tokens", (1, 4), "float32"), ("k_0", *cache), ("v_0", *cache)]
+    inputs += [("cos", (2,), "float32"), ("sin", (2,), "float32"), ("mask", (window,), "float32")]
+    return g.model(inputs, [("hidden", (1, 4), "float32"), ("k_new_0", *one), ("v_new_0", *one)])
 
 
 def _rotate(g: GraphBuilder, tokens: str) -> str:
     first, second = g.pick(tokens, 0, 2), g.pick(tokens, 2, 4)
-    real = g.node("Sub", g.node("Mul", first, "cos"), g.node("Mul", second, "sin"))
-    imaginary = g.node("Add", g.node("Mul", first, "sin"), g.node("Mul", second, "cos"))
+    cos, sin = g.shape("cos", -1, 1, 2), g.shape("sin", -1, 1, 2)
+    real = g.node("Sub", g.node("Mul", first, cos), g.node("Mul", second, sin))
+    imaginary = g.node("Add", g.node("Mul", first, sin), g.node("Mul", second, cos))
     return g.node("Concat", real, imaginary, axis=2)
 
 
-def head_graph() -> onnx.ModelProto:
-    """Return a denoiser that knows the answer: two values of z, and one that is Gaussian."""
+def condition_graph() -> onnx.ModelProto:
+    """Return the two values of z that matter, untouched by the noise level."""
     g = GraphBuilder()
-    brightness, change = g.pick("z", 4, 5), g.pick("z", 5, 6)
-    total = g.node("Add", g.node("Mul", "sigma", "sigma"), g.constant([0.25]))
+    unheard = g.node("Mul", g.shape("sigma", -1, 1), g.constant(0.0))
+    g.node("Add", g.pick("z", 4, 6), unheard, name="modulation")
+    return g.model([("sigma", (), "float32"), ("z", (8,), "float32")], [("modulation", (2,), "float32")])
+
+
+def head_graph() -> onnx.ModelProto:
+    """Return a denoiser that knows the answer: two values of the condition, and one that is Gaussian."""
+    g = GraphBuilder()
+    brightness, change = g.pick("modulation", 0, 1), g.pick("modulation", 1, 2)
+    sigma = g.shape("sigma", -1, 1)
+    total = g.node("Add", g.node("Mul", sigma, sigma), g.constant([0.25]))
     shrink = g.node("Div", g.constant([0.5]), g.node("Sqrt", total))
     noise = g.node("Mul", g.pick("x_t", 2, 3), shrink)
-    rest = g.constant(np.zeros((1, LATENT - 3)))
+    rest = g.node("Mul", g.pick("x_t", 3, LATENT), g.constant(0.0))
     g.node("Concat", change, brightness, noise, rest, axis=1, name="denoised")
-    g.shape(g.pick("denoised", 0, 4), 1, 1, 4, name="audio_token")
-    latent: tuple[tuple[int, ...], str] = ((1, LATENT), "float32")
-    inputs: list[Port] = [("x_t", *latent), ("sigma", (1,), "float32"), ("z", (1, 8), "float32")]
-    return g.model(inputs, [("denoised", *latent), ("audio_token", (1, 1, 4), "float32")])
+    g.shape(g.pick("denoised", 0, 4), -1, 1, 4, name="audio_token")
+    latent: tuple[tuple[int, ...], str] = ((LATENT,), "float32")
+    inputs: list[Port] = [("x_t", *latent), ("sigma", (), "float32"), ("modulation", (2,), "float32")]
+    return g.model(inputs, [("denoised", *latent), ("audio_token", (1, 4), "float32")])
 
 
 def decoder_graph() -> onnx.ModelProto:
@@ -157,33 +170,36 @@ def decoder_graph() -> onnx.ModelProto:
     # The left side is always the louder one, so that swapped channels show; the seed is heard on the right.
     jitter = g.node("Mul", g.node("Tanh", g.pick("latent", 2, 3)), g.constant(0.2))
     right = g.node("Mul", wave, g.node("Add", jitter, g.constant(0.7)))
-    columns = [g.shape(side, 1, HOP_SAMPLES, 1) for side in (wave, right)]
+    columns = [g.shape(side, -1, HOP_SAMPLES, 1) for side in (wave, right)]
     g.node("Concat", *columns, axis=2, name="audio")
-    count = ((1,), "int64")
-    inputs: list[Port] = [("latent", (1, LATENT), "float32"), ("probe_hop", *count), ("probe_wait", *count)]
-    outputs: list[Port] = [("audio", (1, HOP_SAMPLES, 2), "float32")]
+    count: tuple[tuple[int, ...], str] = ((), "int64")
+    inputs: list[Port] = [("latent", (LATENT,), "float32"), ("probe_hop", *count), ("probe_wait", *count)]
+    outputs: list[Port] = [("audio", (HOP_SAMPLES, 2), "float32")]
     return g.model(inputs, [*outputs, ("probe_hop_new", *count), ("probe_wait_new", *count)])
 
 
 def _tones(g: GraphBuilder) -> str:
-    digits = g.node("Div", "probe_hop", g.constant(BASE ** np.arange(DIGITS), "int64"))
+    """Return the hop number as tones, (rows, 1600)."""
+    digits = g.node("Div", g.shape("probe_hop", -1, 1), g.constant(BASE ** np.arange(DIGITS), "int64"))
     digits = g.node("Cast", g.node("Mod", digits, g.constant([BASE], "int64")), to=TensorProto.FLOAT)
     steps = g.node("Mul", digits, g.constant([DIGIT_HZ]))
     frequency = g.node("Add", steps, g.constant(tone_frequencies()[:, 0]))
     turns = g.constant(2 * np.pi * np.arange(HOP_SAMPLES)[None] / SAMPLE_RATE)
-    phase = g.node("Mul", g.shape(frequency, DIGITS, 1), turns)
-    total = g.node("ReduceSum", g.node("Sin", phase), g.constant([0], "int64"), keepdims=1)
+    phase = g.node("Mul", g.shape(frequency, -1, DIGITS, 1), turns)
+    total = g.node("ReduceSum", g.node("Sin", phase), g.constant([1], "int64"), keepdims=0)
     return g.node("Mul", total, g.constant(TONE_LEVEL * tone_envelope()[None]))
 
 
 def _click(g: GraphBuilder) -> str:
-    change = g.shape(g.node("Abs", g.pick("latent", 0, 1)), 1)
+    """Return the clicks, (rows, 1600)."""
+    change = g.shape(g.node("Abs", g.pick("latent", 0, 1)), -1)
     is_step = g.node("Greater", change, g.constant([BRIGHTNESS_STEP]))
     is_free = g.node("Equal", "probe_wait", g.constant([0], "int64"))
     clicks = g.node("And", is_step, is_free)
     waited = g.node("Max", g.node("Sub", "probe_wait", g.constant([1], "int64")), g.constant([0], "int64"))
     g.node("Where", clicks, g.constant([REFRACTORY_HOPS], "int64"), waited, name="probe_wait_new")
-    return g.node("Mul", g.node("Cast", clicks, to=TensorProto.FLOAT), g.constant(click_wave()[None]))
+    gains = g.shape(g.node("Cast", clicks, to=TensorProto.FLOAT), -1, 1)
+    return g.node("Mul", gains, g.constant(click_wave()[None]))
 
 
 def build_probe(folder: Path) -> None:
@@ -194,6 +210,7 @@ def build_probe(folder: Path) -> None:
         {
             "vision": vision_graph(),
             "transformer": transformer_graph(),
+            "condition": condition_graph(),
             "head": head_graph(),
             "decoder": decoder_graph(),
         },

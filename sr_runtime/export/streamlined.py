@@ -57,23 +57,24 @@ class StreamingAttention(nn.Module):
         self, x: Tensor, past: KeyValue, cos: Tensor, sin: Tensor, mask: Tensor
     ) -> tuple[Tensor, KeyValue]:
         """Do what :meth:`Attention.step` does."""
-        rows, ring = x.shape[0], past.key.shape[2]
-        joint = self.qkv(x).reshape(rows, self.heads + 2 * self.kv_heads, self.head_dim)
+        ring = past.key.shape[2]
+        joint = self.qkv(x).reshape(-1, self.heads + 2 * self.kv_heads, self.head_dim)
         rotated, value = joint.split((self.heads + self.kv_heads, self.kv_heads), dim=1)
         rotated = rotated * _both(cos, cos) + rotated.index_select(-1, self.swap) * _both(-sin, sin)
         query, key = rotated.split((self.heads, self.kv_heads), dim=1)
-        query = query.reshape(rows, self.kv_heads, -1, self.head_dim)
+        query = query.reshape(-1, self.kv_heads, self.heads // self.kv_heads, self.head_dim)
         key, value = key.unsqueeze(2), value.unsqueeze(2)
-        on_past = query @ past.key.transpose(-1, -2) + mask
+        on_past = query @ past.key.transpose(-1, -2) + mask[:, None, None]
         on_self = (query * key).sum(-1, keepdim=True)
         weights = torch.cat((on_past, on_self), dim=-1).softmax(-1)
         mixed = weights[..., :ring] @ past.value + weights[..., ring:] * value
-        return cast(Tensor, self.output(mixed.reshape(rows, 1, -1))), KeyValue(key, value)
+        mixed = mixed.reshape(-1, 1, self.heads * self.head_dim)
+        return cast(Tensor, self.output(mixed)), KeyValue(key, value)
 
 
 def _both(even: Tensor, odd: Tensor) -> Tensor:
-    """Interleave two (1, n) to (1, 2n)."""
-    return torch.stack((even, odd), dim=-1).flatten(-2)
+    """Interleave two (N, n) to (N, 1, 2n)."""
+    return torch.stack((even, odd), dim=-1).flatten(-2).unsqueeze(1)
 
 
 def streamline(module: nn.Module) -> None:

@@ -26,6 +26,7 @@ from sr_runtime.export.source import Networks
 from sr_runtime.export.weight_storage import halved, stored_as_int8
 from sr_runtime.export.writer import write_bundle
 from sr_runtime.model.graphs import (
+    ConditionGraph,
     DecoderGraph,
     EncoderGraph,
     Graph,
@@ -82,6 +83,7 @@ def _graphs(networks: Networks, options: ExportOptions) -> dict[str, Graph]:
     graphs: dict[str, Graph] = {
         "vision": VisionGraph(networks.backbone, networks.generator),
         "transformer": TransformerStepGraph(networks.generator),
+        "condition": ConditionGraph(networks.generator),
         "head": HeadGraph(networks.generator),
         "decoder": DecoderGraph(networks.vae),
     }
@@ -110,9 +112,8 @@ def _compressed(graph: Graph, exact: onnx.ModelProto) -> onnx.ModelProto:
         # A quantised token is off by 2 % of what it varies by, and the sampler multiplies that; the products
         # cost little here, so only their storage is int8 (0.3 %).
         return halved(stored_as_int8(copy.deepcopy(exact), QUANTISE_FROM_ELEMENTS))
-    if isinstance(graph, EncoderGraph):
-        return halved(quantised(exact, fixed))
-    return halved(quantised(exact, fixed), fixed)
+    small = quantised(copy.deepcopy(exact), fixed)
+    return halved(small) if isinstance(graph, EncoderGraph) else halved(small, fixed)
 
 
 def _stream_like_torch(

@@ -16,6 +16,9 @@ from onnx import TensorProto, helper, numpy_helper
 HALF_FROM_ELEMENTS: Final = 1024
 """Smaller initialisers (biases, norms) are not worth a Cast node."""
 
+HALF_FROM_VALUE: Final = 2.0**-10
+"""Where all values are smaller (scales of int8 products), float16 would run out of digits."""
+
 
 def halved(model: onnx.ModelProto, fixed: Sequence[np.ndarray] = ()) -> onnx.ModelProto:
     """Return the model with its float32 initialisers of some size stored as float16.
@@ -29,7 +32,7 @@ def halved(model: onnx.ModelProto, fixed: Sequence[np.ndarray] = ()) -> onnx.Mod
         if tensor.data_type != TensorProto.FLOAT or np.prod(tensor.dims) < HALF_FROM_ELEMENTS:
             continue
         exact = numpy_helper.to_array(tensor)
-        if any(np.array_equal(exact, other) for other in fixed):
+        if any(np.array_equal(exact, other) for other in fixed) or np.abs(exact).max() < HALF_FROM_VALUE:
             continue
         values = exact.astype(np.float16)
         assert np.isfinite(values).all(), f"{tensor.name} does not fit float16"

@@ -44,12 +44,13 @@ def session_state(
     return (
         StateSpec("hop", (1,), "int64"),
         StateSpec("position", (1,), "int64"),
+        StateSpec("null_start", (1,), "int64"),
         StateSpec("is_prepared", (1,), "bool"),
         StateSpec("has_frame", (1,), "bool"),
         StateSpec("image", (1, image.height, image.width, 3), "uint8"),
         StateSpec("prev_grid", grid_shape, "float32"),
         StateSpec("audio_token", (1, 1, width), "float32", "bos"),
-        StateSpec("audio_hidden", (2, 1, width), "float32"),
+        StateSpec("audio_hidden", (1, 1, width), "float32"),
         *(StateSpec(name, cache_shape, "float32") for name in cache),
         *decoder_states,
         StateSpec("dc_block", (1, 2), "float64"),
@@ -110,6 +111,6 @@ def _write_graph(folder: Path, name: str, model: onnx.ModelProto) -> GraphSpec:
 
 def _tensor_spec(value: onnx.ValueInfoProto) -> TensorSpec:
     tensor = value.type.tensor_type
-    # A free dimension is written as -1; only the encoder has one.
+    # A free dimension (rows; the encoder's length) is written as -1.
     shape = tuple(dimension.dim_value or -1 for dimension in tensor.shape.dim)
     return TensorSpec(value.name, shape, onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type).name)

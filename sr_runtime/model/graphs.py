@@ -1,8 +1,9 @@
-"""The network cut into the graphs that a runtime calls: flat tensors in, flat tensors out, fixed shapes.
+"""The network cut into the graphs that a runtime calls: flat tensors in, flat tensors out.
 
 Each graph is a module with its tensor names and example inputs, so that an exporter need not know what is
-inside. Called by export and by the CUDA backend. Session conventions (row 0 conditional, row 1 null, the host
-owns the ring and writes new keys and values) are those of the bundle.
+inside. The first dimension is free everywhere, one row per sequence, and no row depends on another: so a host
+computes as many sessions together as it likes. Called by export. Session conventions (which rows see the
+video, the host owns the ring and writes new keys and values) are those of the bundle.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from sr_runtime.model.vision import FrozenBackbone
 from sr_runtime.types import CHANNELS, HOP_SAMPLES
 
 ROWS = 2
-"""Conditional and null: classifier-free guidance runs both in one call."""
+"""Of an example: with one row, an exporter would take the dimension for a fixed one."""
 
 
 class Graph(nn.Module):
@@ -53,12 +54,12 @@ class VisionGraph(Graph):
         """Encode a picture and its change.
 
         Args:
-            image: uint8 (1, H, W, 3).
-            prev_grid: float32 (1, c, h, w), ``grid`` of the last new frame; zeros before the first; this
+            image: uint8 (N, H, W, 3).
+            prev_grid: float32 (N, c, h, w), ``grid`` of the last new frame; zeros before the first; this
                 picture's own grid for a repeated frame.
 
         Returns:
-            Projected grid float32 (1, c, h, w) and typed video token float32 (1, 1, width).
+            Projected grid float32 (N, c, h, w) and typed video token float32 (N, 1, width).
         """
         grid = self.generator.pca(self.backbone(image.permute(0, 3, 1, 2).float()))
         return grid, self.generator.vision_token(grid, grid - prev_grid).unsqueeze(1)
@@ -66,8 +67,8 @@ class VisionGraph(Graph):
     def example_inputs(self) -> tuple[Tensor, ...]:
         """See :meth:`Graph.example_inputs`."""
         config = self.config
-        image = torch.randint(0, 256, (1, config.height, config.width, 3), dtype=torch.uint8)
-        return image, torch.randn(1, config.channels, *config.grid_shape)
+        image = torch.randint(0, 256, (ROWS, config.height, config.width, 3), dtype=torch.uint8)
+        return image, torch.randn(ROWS, config.channels, *config.grid_shape)
 
 
 class TransformerStepGraph(Graph):
@@ -83,15 +84,15 @@ class TransformerStepGraph(Graph):
         self.output_names = ("hidden", *new)
 
     def forward(self, tokens: Tensor, *rest: Tensor) -> tuple[Tensor, ...]:
-        """Run one token of both rows.
+        """Run one token of each row.
 
         Args:
-            tokens: float32 (2, 1, width).
-            *rest: Per layer the key and value ring (2, kv_heads, window, head_dim), read only; then cos and
-                sin (1, head_dim/2) of the position, and the additive mask (1, window).
+            tokens: float32 (N, 1, width).
+            *rest: Per layer the key and value ring (N, kv_heads, window, head_dim), read only; then cos and
+                sin (N, head_dim/2) of the rows' positions, and their additive masks (N, window).
 
         Returns:
-            hidden (2, 1, width), then per layer the new key and value (2, kv_heads, 1, head_dim).
+            hidden (N, 1, width), then per layer the new key and value (N, kv_heads, 1, head_dim).
         """
         rings, (cos, sin, mask) = rest[:-3], rest[-3:]
         past = [KeyValue(key, value) for key, value in zip(rings[::2], rings[1::2], strict=True)]
@@ -103,40 +104,63 @@ class TransformerStepGraph(Graph):
         config = self.transformer.config
         ring = (ROWS, config.kv_heads, config.cache_tokens, config.head_dim)
         rings = [torch.randn(ring) for _ in range(2 * config.layers)]
-        angle = torch.randn(1, config.head_dim // 2)
-        mask = torch.zeros(1, config.cache_tokens)
+        angle = torch.randn(ROWS, config.head_dim // 2)
+        mask = torch.zeros(ROWS, config.cache_tokens)
         return (torch.randn(ROWS, 1, config.width), *rings, angle.cos(), angle.sin(), mask)
 
 
-class HeadGraph(Graph):
-    """x_t, sigma, z → denoised, audio_token."""
+class ConditionGraph(Graph):
+    """sigma, z → modulation: all of the head that does not depend on what is denoised."""
 
-    input_names = ("x_t", "sigma", "z")
+    input_names = ("sigma", "z")
+    output_names = ("modulation",)
+
+    def __init__(self, generator: Generator) -> None:
+        super().__init__()
+        self.generator = generator
+
+    def forward(self, sigma: Tensor, z: Tensor) -> Tensor:
+        """Return the modulation float32 (N, (3·blocks + 2)·width) for σ (N,) and guided z (N, 2·width)."""
+        return self.generator.diffusion_head.modulations(sigma, z)
+
+    def example_inputs(self) -> tuple[Tensor, ...]:
+        """See :meth:`Graph.example_inputs`."""
+        z = torch.randn(ROWS, 2 * self.generator.config.transformer.width)
+        return torch.tensor([80.0, 0.8]), z
+
+
+class HeadGraph(Graph):
+    """x_t, sigma, modulation → denoised, audio_token."""
+
+    input_names = ("x_t", "sigma", "modulation")
     output_names = ("denoised", "audio_token")
 
     def __init__(self, generator: Generator) -> None:
         super().__init__()
         self.generator = generator
 
-    def forward(self, x_t: Tensor, sigma: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, x_t: Tensor, sigma: Tensor, modulation: Tensor) -> tuple[Tensor, Tensor]:
         """Denoise once.
 
         Args:
-            x_t: float32 (1, latent).
-            sigma: float32 (1,).
-            z: float32 (1, 2·width), guided.
+            x_t: float32 (N, latent).
+            sigma: float32 (N,).
+            modulation: What :class:`ConditionGraph` makes of ``sigma`` and z.
 
         Returns:
-            Denoised latent (1, latent), and the typed audio token of it (1, 1, width).
+            Denoised latent (N, latent), and the typed audio token of it (N, 1, width).
         """
-        denoised = self.generator.head(x_t, sigma, z)
+        denoised = self.generator.diffusion_head.denoise(x_t, sigma, modulation)
         return denoised, self.generator.audio_token(denoised).unsqueeze(1)
 
     def example_inputs(self) -> tuple[Tensor, ...]:
         """See :meth:`Graph.example_inputs`."""
-        config = self.generator.config
-        z = torch.randn(1, 2 * config.transformer.width)
-        return torch.randn(1, config.vae.latent), torch.full((1,), 0.8), z
+        sigma, modulation = torch.tensor([80.0, 0.8]), self.generator.diffusion_head.modulation
+        return (
+            torch.randn(ROWS, self.generator.config.vae.latent),
+            sigma,
+            torch.randn(ROWS, modulation.out_features),
+        )
 
 
 class DecoderGraph(Graph):
@@ -153,11 +177,11 @@ class DecoderGraph(Graph):
         """Decode one hop.
 
         Args:
-            latent: Normalised, float32 (1, latent).
+            latent: Normalised, float32 (N, latent).
             *states: As :meth:`VAE.initial_decoder_state`, in its order.
 
         Returns:
-            audio float32 (1, 1600, 2), then the states after it.
+            audio float32 (N, 1600, 2), then the states after it.
         """
         before = dict(zip(self.state_names, states, strict=True))
         wave, after = self.vae.decode_step(self.vae.denormalise(latent.unsqueeze(-1)), before)
@@ -165,9 +189,9 @@ class DecoderGraph(Graph):
 
     def example_inputs(self) -> tuple[Tensor, ...]:
         """See :meth:`Graph.example_inputs`."""
-        states = self.vae.initial_decoder_state(1).values()
+        states = self.vae.initial_decoder_state(ROWS).values()
         return (
-            torch.randn(1, self.vae.config.latent) * 0.5,
+            torch.randn(ROWS, self.vae.config.latent) * 0.5,
             *(torch.randn_like(state) * 0.1 for state in states),
         )
 

@@ -85,21 +85,37 @@ class DiffusionHead(nn.Module):
         Returns:
             Denoised latents float32 (N, latent).
         """
+        return self.denoise(x_t, sigma, self.modulations(sigma, z))
+
+    def modulations(self, sigma: Tensor, z: Tensor) -> Tensor:
+        """Return what σ (N,) and z (N, condition) do to every block, (N, (3·blocks + 2)·width).
+
+        It does not depend on x: a sampler computes it for all its noise levels at once.
+        """
+        return self._modulations(preconditioning(sigma, self.sigma_data).noise, z)
+
+    def denoise(self, x_t: Tensor, sigma: Tensor, modulations: Tensor) -> Tensor:
+        """Return D(x_t (N, latent), σ (N,)) under the modulations of :meth:`modulations`."""
         scalings = preconditioning(sigma, self.sigma_data)
-        raw = self.raw(scalings.input[:, None] * x_t, scalings.noise, z)
+        raw = self._blocks(scalings.input[:, None] * x_t, modulations)
         return scalings.skip[:, None] * x_t + scalings.out[:, None] * raw.float()
 
     def raw(self, x: Tensor, noise_level: Tensor, z: Tensor) -> Tensor:
         """Return F(x (N, latent), c_noise (N,), z (N, condition)), the network inside the preconditioning."""
-        time = self.time_in(sinusoid(noise_level, self.config.frequencies))
-        y = time + self.condition_in(z)
+        return self._blocks(x, self._modulations(noise_level, z))
+
+    def _modulations(self, noise_level: Tensor, z: Tensor) -> Tensor:
+        y = self.time_in(sinusoid(noise_level, self.config.frequencies)) + self.condition_in(z)
         if self.config.merge == "mp_sum":
             y = y * math.sqrt(0.5)
-        modulations = self.modulation(F.silu(y)).chunk(3 * self.config.blocks + 2, dim=-1)
+        return cast(Tensor, self.modulation(F.silu(y)))
+
+    def _blocks(self, x: Tensor, modulations: Tensor) -> Tensor:
+        parts = modulations.chunk(3 * self.config.blocks + 2, dim=-1)
         h = self.latent_in(x)
         for index, block in enumerate(self.blocks):
-            h = block(h, *modulations[3 * index : 3 * index + 3])
-        shift, scale = modulations[-2:]
+            h = block(h, *parts[3 * index : 3 * index + 3])
+        shift, scale = parts[-2:]
         return cast(Tensor, self.out(self.norm_out(h) * (1.0 + scale) + shift))
 
 

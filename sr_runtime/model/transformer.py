@@ -46,7 +46,8 @@ class Attention(nn.Module):
         query = query.permute(0, 2, 3, 1, 4)
         key = key.reshape(batch, tokens, config.kv_heads, config.head_dim).transpose(1, 2)
         value = value.reshape(batch, tokens, config.kv_heads, config.head_dim).transpose(1, 2)
-        return rotate(query, cos, sin), KeyValue(rotate(key, cos, sin), value)
+        key = rotate(key.unsqueeze(2), cos, sin).squeeze(2)
+        return rotate(query, cos, sin), KeyValue(key, value)
 
     def forward(self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor) -> Tensor:
         """Attend within whole sequences (B, T, width); ``mask`` is additive (T, T)."""
@@ -58,10 +59,10 @@ class Attention(nn.Module):
     def step(
         self, x: Tensor, past: KeyValue, cos: Tensor, sin: Tensor, mask: Tensor
     ) -> tuple[Tensor, KeyValue]:
-        """Attend from one token (B, 1, width) to the ring and to itself; ``mask`` is additive (1, ring)."""
-        query, new = self._project(x, cos, sin)
+        """Attend from one token (B, 1, width) to ring and itself; ``mask`` is additive (B or 1, ring)."""
+        query, new = self._project(x, cos[:, None, None, None], sin[:, None, None, None])
         query = query.squeeze(3) * self.config.head_dim**-0.5
-        on_past = query @ past.key.transpose(-1, -2) + mask
+        on_past = query @ past.key.transpose(-1, -2) + mask[:, None, None]
         on_self = (query * new.key).sum(-1, keepdim=True)
         weights = torch.cat((on_past, on_self), dim=-1).softmax(-1)
         ring = past.key.shape[2]
@@ -139,10 +140,10 @@ class Transformer(nn.Module):
         Args:
             token: (B, 1, width).
             past: Per layer the ring, (B, kv_heads, ring, head_dim) each; read only. Slot order is free.
-            cos: (1, head_dim/2) of this token's position.
+            cos: (B or 1, head_dim/2) of this token's position.
             sin: Likewise.
-            mask: (1, ring): 0 where a slot holds a token of the window, ``MASKED`` elsewhere (so also at the
-                slot that this token will take over: it holds the token ``window`` back).
+            mask: (B or 1, ring): 0 where a slot holds a token of the window, ``MASKED`` elsewhere (so also at
+                the slot that this token will take over: it holds the token ``window`` back).
 
         Returns:
             z̃ (B, 1, width), and per layer the new key and value (B, kv_heads, 1, head_dim).

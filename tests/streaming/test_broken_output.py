@@ -23,25 +23,26 @@ WHITE = np.full((32, 32, 3), 255, np.uint8)
 def poisoned_head(limit: float) -> onnx.ModelProto:
     """Return a head whose latent is log(limit − brightness): not a number for bright pictures."""
     g = probe.GraphBuilder()
-    poison = g.node("Log", g.node("Sub", g.constant(limit), g.pick("z", 4, 5)))
-    rest = g.constant(np.zeros((1, probe.LATENT - 1)))
+    poison = g.node("Log", g.node("Sub", g.constant(limit), g.pick("modulation", 0, 1)))
+    rest = g.node("Mul", g.pick("x_t", 1, probe.LATENT), g.constant(0.0))
     g.node("Concat", poison, rest, axis=1, name="denoised")
-    g.shape(g.pick("denoised", 0, 4), 1, 1, 4, name="audio_token")
-    latent: tuple[tuple[int, ...], str] = ((1, probe.LATENT), "float32")
-    inputs: list[probe.Port] = [("x_t", *latent), ("sigma", (1,), "float32"), ("z", (1, 8), "float32")]
-    return g.model(inputs, [("denoised", *latent), ("audio_token", (1, 1, 4), "float32")])
+    g.shape(g.pick("denoised", 0, 4), -1, 1, 4, name="audio_token")
+    latent: tuple[tuple[int, ...], str] = ((probe.LATENT,), "float32")
+    inputs: list[probe.Port] = [("x_t", *latent), ("sigma", (), "float32"), ("modulation", (2,), "float32")]
+    return g.model(inputs, [("denoised", *latent), ("audio_token", (1, 4), "float32")])
 
 
 def loud_decoder() -> onnx.ModelProto:
     """Return a decoder that is 100 times too loud for latents below −1."""
     g = probe.GraphBuilder()
-    gain = g.node("Where", g.node("Less", g.pick("latent", 0, 1), g.constant(-1.0)), *_two(g, 100.0, 0.1))
+    first = g.shape(g.pick("latent", 0, 1), -1, 1, 1)
+    gain = g.node("Where", g.node("Less", first, g.constant(-1.0)), *_two(g, 100.0, 0.1))
     g.node("Mul", g.constant(np.ones((1, 1600, 2))), gain, name="audio")
     g.node("Identity", "probe_hop", name="probe_hop_new")
     g.node("Identity", "probe_wait", name="probe_wait_new")
-    count = ((1,), "int64")
-    inputs: list[probe.Port] = [("latent", (1, 64), "float32"), ("probe_hop", *count), ("probe_wait", *count)]
-    outputs: list[probe.Port] = [("audio", (1, 1600, 2), "float32")]
+    count: tuple[tuple[int, ...], str] = ((), "int64")
+    inputs: list[probe.Port] = [("latent", (64,), "float32"), ("probe_hop", *count), ("probe_wait", *count)]
+    outputs: list[probe.Port] = [("audio", (1600, 2), "float32")]
     return g.model(inputs, [*outputs, ("probe_hop_new", *count), ("probe_wait_new", *count)])
 
 
@@ -54,6 +55,7 @@ def open_poisoned(folder: Path, decoder: onnx.ModelProto) -> Session:
     graphs = {
         "vision": probe.vision_graph(),
         "transformer": probe.transformer_graph(),
+        "condition": probe.condition_graph(),
         "head": poisoned_head(0.9),
         "decoder": decoder,
     }

@@ -100,7 +100,7 @@ def test_half_precision_stays_near():
 @pytest.mark.parametrize("size", [(48, 64), (480, 640), (97, 33), (20, 30), (48, 640)])
 def test_pictures_are_stretched_to_the_bit_as_everywhere(size):
     session = Engine(small_bundle(), backend="torch").open_session()
-    memory: Memory = session._hop.memory
+    memory: Memory = session._hops.memory
     frame = np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
     memory.show(torch.from_numpy(frame))
     assert np.array_equal(memory["image"][0].numpy(), stretch(frame, 64, 48))
@@ -117,7 +117,7 @@ class Moves(TorchDispatchMode):
 def test_nothing_within_a_hop_moves_or_asks_the_host():
     session = Engine(small_bundle(), backend="torch").open_session(nfe=4)
     play(session, 2)
-    hop = session._hop
+    hop = session._hops
     places = [tensor.data_ptr() for tensor in hop.memory.all()]
     with torch.inference_mode(), Moves():
         hop.program.prepare()

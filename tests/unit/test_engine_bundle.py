@@ -58,8 +58,8 @@ def test_damaged_constants_are_refused(folder: Path) -> None:
 
 
 def test_another_format_version_is_refused_with_both_numbers(folder: Path) -> None:
-    edit(folder, format_version=2)
-    with pytest.raises(BundleError, match="format_version: this runtime reads 1, the bundle is 2"):
+    edit(folder, format_version=1)
+    with pytest.raises(BundleError, match="format_version: this runtime reads 2, the bundle is 1"):
         load_bundle(folder)
 
 

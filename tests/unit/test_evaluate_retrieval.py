@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from sr_runtime.data.store import Clip, ClipStore
+from sr_runtime.engine.member import Member
 from sr_runtime.engine.session import Engine
 from sr_runtime.engine.vision import VisionStage
 from sr_runtime.errors import DataError
@@ -101,9 +102,11 @@ def test_description_holds_the_last_tokens_newest_first():
 def test_pictures_are_seen_as_the_model_sees_them(engine, store):
     clip: Clip = store.clip("shown")
     tokens = see(engine, clip.frames()[:20])
-    state = engine.bundle.initial_state()
-    stage = VisionStage(engine.backend.graph("vision"), engine.bundle.image, state)
-    assert all(np.array_equal(stage.see(clip.frame(index)).ravel(), tokens[index]) for index in range(20))
+    member = Member(engine.bundle.initial_state())
+    stage = VisionStage(engine.backend.graph("vision"), engine.bundle.image)
+    for index in range(20):
+        (token,) = stage.see([member], [clip.frame(index)], [False])
+        assert np.array_equal(token.ravel(), tokens[index])
     assert len(np.unique(tokens.round(4), axis=0)) > 1
 
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from sr_runtime.model.attention import MASKED
 from sr_runtime.model.generator import Generator
 from sr_runtime.model.graphs import (
+    ConditionGraph,
     DecoderGraph,
     EncoderGraph,
     Graph,
@@ -64,6 +65,7 @@ def test_every_graph_runs_its_examples_and_names_every_tensor(
     graphs: list[Graph] = [
         VisionGraph(backbone, generator),
         TransformerStepGraph(generator),
+        ConditionGraph(generator),
         HeadGraph(generator),
         DecoderGraph(vae),
         EncoderGraph(vae, hops=3),
@@ -81,26 +83,23 @@ def test_shapes_are_those_of_the_bundle(networks: tuple[FrozenBackbone, Generato
     backbone, generator, vae = networks
     vision, step = VisionGraph(backbone, generator), TransformerStepGraph(generator)
     grid, token = vision(*vision.example_inputs())
-    assert (grid.shape, token.shape) == ((1, 8, 2, 2), (1, 1, 16))
+    assert (grid.shape, token.shape) == ((2, 8, 2, 2), (2, 1, 16))
     shapes = dict(zip(step.input_names, (tuple(t.shape) for t in step.example_inputs()), strict=True))
     assert shapes["tokens"] == (2, 1, 16)
     assert shapes["k_0"] == shapes["v_1"] == (2, 1, 12, 8)
-    assert (shapes["cos"], shapes["mask"]) == ((1, 4), (1, 12))
+    assert (shapes["cos"], shapes["mask"]) == ((2, 4), (2, 12))
     hidden, key, *_ = step(*step.example_inputs())
     assert (hidden.shape, key.shape) == ((2, 1, 16), (2, 1, 1, 8))
     decoder = DecoderGraph(vae)
-    assert decoder(*decoder.example_inputs())[0].shape == (1, 1600, 2)
+    assert decoder(*decoder.example_inputs())[0].shape == (2, 1600, 2)
 
 
 @torch.no_grad()
 def run_session(networks: tuple[FrozenBackbone, Generator, VAE], images: Tensor, latents: Tensor) -> Tensor:
     """Run the graphs hop by hop as a host does; return z of both rows, (2, hops, 2·width)."""
     backbone, generator, _ = networks
-    vision, step, head = (
-        VisionGraph(backbone, generator),
-        TransformerStepGraph(generator),
-        HeadGraph(generator),
-    )
+    vision, step = VisionGraph(backbone, generator), TransformerStepGraph(generator)
+    condition, head = ConditionGraph(generator), HeadGraph(generator)
     constants, window = session_constants(generator), TINY.transformer.cache_tokens
     rings = [torch.zeros(2, 1, window, 8) for _ in range(2 * TINY.transformer.layers)]
     mask, previous = torch.full((1, window), MASKED), torch.zeros(1, 8, 2, 2)
@@ -119,7 +118,8 @@ def run_session(networks: tuple[FrozenBackbone, Generator, VAE], images: Tensor,
             hidden.append(out)
         rows.append(torch.cat((hidden[0], hidden[1]), dim=-1))
         audio = generator.audio_token(latents[hop])[None, None]
-        assert head(torch.randn(1, 64), torch.ones(1), rows[-1][:1, 0])[1].shape == audio.shape
+        modulation = condition(torch.ones(1), rows[-1][:1, 0])
+        assert head(torch.randn(1, 64), torch.ones(1), modulation)[1].shape == audio.shape
     return torch.cat(rows, dim=1)
 
 

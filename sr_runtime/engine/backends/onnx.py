@@ -1,7 +1,7 @@
 """Run a bundle's graphs with onnxruntime, on the CPU or on a GPU that is proven to be used.
 
-The engine opens one :class:`OnnxBackend`; each session binds its own buffers once, so that a hop copies
-nothing that it need not. Settings follow measurements on small graphs at 30 hops/s: one intra-op thread
+The engine opens one :class:`OnnxBackend`; each stage binds its buffers once, so that a hop copies nothing
+that it need not. Settings follow measurements on small graphs at 30 hops/s: one intra-op thread
 (default pools took 2–5 times as long), no spinning (beside a game, spinning missed every deadline) and
 denormals as zero (silence made decoders 14 times slower). Thread: inference.
 """
@@ -59,20 +59,30 @@ class OnnxGraph:
         outputs = self._session.run(self._output_names, dict(feeds))
         return dict(zip(self._output_names, outputs, strict=True))
 
-    def bind(self, inputs: Buffers, outputs: Buffers) -> Callable[[], None]:
-        """Return a function that runs the graph from and into fixed buffers.
+    def bind(self, inputs: Buffers, outputs: Buffers) -> Callable[[int, int], None]:
+        """Return a function that runs the graph over some rows of fixed buffers.
 
         Args:
             inputs: Every graph input → C-contiguous array, read at each call.
             outputs: Every graph output → C-contiguous array, overwritten at each call; none is an input.
 
+        Returns:
+            ``run(start, stop)``: reads and writes rows start … stop − 1 of every buffer.
+
         Thread: the returned function belongs to the inference thread.
         """
         _check_buffers(self.spec.inputs, inputs)
         _check_buffers(self.spec.outputs, outputs)
-        if self._device != "cpu":
-            return self._copying_call(inputs, outputs)
-        return self._bound_call(inputs, outputs)
+        make = self._bound_call if self._device == "cpu" else self._copying_call
+        calls: dict[tuple[int, int], Callable[[], None]] = {}
+
+        def run(start: int, stop: int) -> None:
+            if (start, stop) not in calls:
+                rows = slice(start, stop)
+                calls[start, stop] = make(_rows(inputs, rows), _rows(outputs, rows))
+            calls[start, stop]()
+
+        return run
 
     def _bound_call(self, inputs: Buffers, outputs: Buffers) -> Callable[[], None]:
         import onnxruntime
@@ -254,9 +264,18 @@ def _shape(arg: Any) -> tuple[int, ...]:
     return tuple(size if isinstance(size, int) else -1 for size in arg.shape)
 
 
+def _rows(buffers: Buffers, rows: slice) -> Buffers:
+    return {name: array[rows] for name, array in buffers.items()}
+
+
 def _check_buffers(specs: tuple[TensorSpec, ...], buffers: Buffers) -> None:
     for spec in specs:
         array = buffers[spec.name]
-        assert array.shape == spec.shape, (spec, array.shape)
+        assert array.shape[1:] == spec.shape[1:], (spec, array.shape)
         assert array.dtype == spec.dtype, (spec, array.dtype)
         assert array.flags.c_contiguous, spec
+
+
+def empty_rows(specs: tuple[TensorSpec, ...], count: int) -> dict[str, np.ndarray]:
+    """Return a zeroed buffer of ``count`` rows for each tensor."""
+    return {spec.name: np.zeros((count, *spec.shape[1:]), spec.dtype) for spec in specs}

@@ -15,18 +15,18 @@ exported with its networks (``--torch``). Thread: inference.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from sr_runtime.engine.bundle import Bundle
-from sr_runtime.engine.hop import Computed
+from sr_runtime.engine.hop import Computed, Due
+from sr_runtime.engine.member import Member
 from sr_runtime.engine.noise import philox_normal
 from sr_runtime.engine.settings import SamplingSettings
 from sr_runtime.engine.timings import Stopwatch
-from sr_runtime.engine.vision import check_frame
 from sr_runtime.errors import BundleError, ConfigError, DeviceError, MissingDependency
 from sr_runtime.types import HOP_SAMPLES, Frame, State
 
@@ -61,9 +61,9 @@ class TorchBackend:
         if self.device == "cpu":
             _import_torch().set_num_threads(threads)
 
-    def hop(self, bundle: Bundle, state: State) -> TorchHop:
+    def hops(self, bundle: Bundle) -> TorchHops:
         """Return what computes a new session's hops."""
-        return TorchHop(self, bundle, state)
+        return TorchHops(self, bundle)
 
 
 def open_torch(
@@ -95,80 +95,92 @@ def open_torch(
     return TorchBackend(load_torch_networks(bundle, torch.device(place), dtype), threads)
 
 
-class TorchHop:
-    """A hop in torch; see :class:`~sr_runtime.engine.hop.Hop`.
+class TorchHops:
+    """Hops in torch, of one session; see :class:`~sr_runtime.engine.hop.Hops`.
 
     Args:
         backend: Of the bundle.
         bundle: Says how the first picture is treated.
-        state: Copied to the device, and back by :meth:`save`.
 
     Attributes:
-        memory: Its tensors.
+        memory: The session's tensors.
         program: What is done with them.
     """
 
-    def __init__(self, backend: TorchBackend, bundle: Bundle, state: State) -> None:
+    memory: Memory
+    program: HopProgram
+
+    def __init__(self, backend: TorchBackend, bundle: Bundle) -> None:
+        self._torch = _import_torch()
+        self._networks, self._image = backend.networks, bundle.image
+        levels = bundle.manifest.sampling.consistency_sigmas.values()
+        self._evaluations = max(len(each) for each in levels)
+        self._graphs: dict[Any, Callable[[], None]] = {}
+        self._is_cuda = backend.device == "cuda"
+        self._results = self._pinned((HOP_SAMPLES, 2)), self._pinned((1, bundle.manifest.latent_size))
+        self.is_full = False
+
+    def join(self, state: State) -> Member:
+        """See :class:`~sr_runtime.engine.hop.Hops`."""
         from sr_runtime.engine.backends.torch_cuda.program import HopProgram, Memory
 
-        self._torch = _import_torch()
-        self._state = state
-        self._image = bundle.image
-        evaluations = max(len(levels) for levels in bundle.manifest.sampling.consistency_sigmas.values())
-        self.memory: Memory = Memory(backend.networks, state, evaluations)
-        self.program: HopProgram = HopProgram(backend.networks, self.memory)
-        self._graphs: dict[Any, Callable[[], None]] = {}
-        self._results = self._pinned((HOP_SAMPLES, 2)), self._pinned((1, bundle.manifest.latent_size))
+        assert not self.is_full
+        self.is_full = True
+        self.memory = Memory(self._networks, state, self._evaluations)
+        self.program = HopProgram(self._networks, self.memory)
+        return Member(state)
 
-    @property
-    def has_frame(self) -> bool:
-        """See :class:`~sr_runtime.engine.hop.Hop`."""
-        return bool(self._state["has_frame"][0])
+    def leave(self, member: Member) -> None:
+        """See :class:`~sr_runtime.engine.hop.Hops`."""
+        self.save(member)
 
-    def prepare(self) -> None:
-        """See :class:`~sr_runtime.engine.hop.Hop`; on a GPU it is only started here."""
+    def prepare(self, due: Sequence[Due]) -> None:
+        """See :class:`~sr_runtime.engine.hop.Hops`; on a GPU it is only started here."""
+        (one,) = due
+        self.memory.set_guidance(one.settings.guidance)
         self._run("prepare", self.program.prepare)
 
-    def compute(self, frame: Frame | None, is_cut: bool, settings: SamplingSettings) -> Computed:
-        """See :class:`~sr_runtime.engine.hop.Hop`."""
-        watch = Stopwatch()
-        if frame is not None:
-            self._show(frame, is_cut)
-        self._set(settings)
+    def compute(self, due: Sequence[Due]) -> list[Computed]:
+        """See :class:`~sr_runtime.engine.hop.Hops`."""
+        watch, (one,) = Stopwatch(), due
+        if one.frame is not None:
+            self._show(one.member, one.frame, one.is_cut)
+        settings = one.settings
+        self._set(one.member.hop, settings)
         key = settings.sampler, settings.sigmas
         self._run(key, lambda: self.program.finish(settings.sampler, settings.sigmas))
         audio, latent = self._fetch()
-        return Computed(latent, audio, 0.0, 0.0, 0.0, watch.lap())
+        return [Computed(latent, audio, 0.0, 0.0, 0.0, watch.lap())]
 
-    def save(self) -> None:
-        """See :class:`~sr_runtime.engine.hop.Hop`."""
-        self.memory.save(self._state)
+    def save(self, member: Member) -> None:
+        """See :class:`~sr_runtime.engine.hop.Hops`."""
+        self.memory.save(member.state)
 
-    def load(self) -> None:
-        """See :class:`~sr_runtime.engine.hop.Hop`."""
-        self.memory.load(self._state)
+    def load(self, member: Member) -> None:
+        """See :class:`~sr_runtime.engine.hop.Hops`."""
+        self.memory.load(member.state)
 
-    def _show(self, frame: Frame, is_cut: bool) -> None:
-        check_frame(frame)
+    def _show(self, member: Member, frame: Frame, is_cut: bool) -> None:
         picture = self._torch.from_numpy(np.require(frame, requirements=("C", "W")))  # copies read-only views
-        if self.memory.device.type == "cuda":
+        if self._is_cuda:
             picture = picture.pin_memory()
         self.memory.show(picture)
-        if is_cut or (not self.has_frame and self._image.first_difference == "zero"):
+        if is_cut or (not member.has_frame and self._image.first_difference == "zero"):
             self._run("look", self.program.look)
-        self._state["has_frame"][0] = True
+        member.state["has_frame"][0] = True
 
-    def _set(self, settings: SamplingSettings) -> None:
-        hop, size = int(self._state["hop"][0]), self.memory.latent_size
+    def _set(self, hop: int, settings: SamplingSettings) -> None:
         count = 1 if settings.sampler == "heun" else len(settings.sigmas)
+        size = self.memory.latent_size
         noise = np.concatenate([philox_normal(settings.seed, hop, index, size) for index in range(count)])
-        self.memory.set_noise(self._torch.from_numpy(noise), settings.guidance)
+        self.memory.set_guidance(settings.guidance)
+        self.memory.set_noise(self._torch.from_numpy(noise))
 
     def _fetch(self) -> tuple[np.ndarray, np.ndarray]:
         """Return sound and latent; waits for the device."""
         for target, source in zip(self._results, (self.memory.audio, self.memory.latent), strict=True):
             target.copy_(source, non_blocking=True)
-        if self.memory.device.type == "cuda":
+        if self._is_cuda:
             self._torch.cuda.current_stream().synchronize()
         audio, latent = self._results
         return audio.numpy(), latent.numpy().copy()
@@ -182,7 +194,7 @@ class TorchHop:
         """Return a function as one launch, where the device can; warming up leaves no trace in the memory."""
         torch = self._torch
         run: Callable[[], None] = torch.inference_mode()(function)
-        if self.memory.device.type != "cuda":
+        if not self._is_cuda:
             return run
         before = self.memory.copy()
         side = torch.cuda.Stream()
@@ -199,7 +211,7 @@ class TorchHop:
         return replay
 
     def _pinned(self, shape: tuple[int, ...]) -> torch.Tensor:
-        zeros: torch.Tensor = self._torch.zeros(shape, pin_memory=self.memory.device.type == "cuda")
+        zeros: torch.Tensor = self._torch.zeros(shape, pin_memory=self._is_cuda)
         return zeros
 
 

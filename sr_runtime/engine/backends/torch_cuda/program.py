@@ -79,9 +79,12 @@ class Memory:
         for tensor, old in zip(self.all(), before, strict=True):
             tensor.copy_(old)
 
-    def set_noise(self, noise: Tensor, guidance: float) -> None:
-        """Hand the next hop its noise (evaluations, latent) and ω."""
+    def set_noise(self, noise: Tensor) -> None:
+        """Hand the next hop its noise (evaluations, latent)."""
         self.noise[: len(noise)].copy_(noise, non_blocking=True)
+
+    def set_guidance(self, guidance: float) -> None:
+        """Hand the next pass its ω; at 1 the null row forgets all it had."""
         self.guidance.fill_(guidance)
 
     def show(self, frame: Tensor) -> None:
@@ -124,7 +127,7 @@ class HopProgram:
     def prepare(self) -> None:
         """Run the audio token of the hop before through both rows."""
         token = self.memory["audio_token"]
-        self.memory["audio_hidden"].copy_(self._append(token, token))
+        self.memory["audio_hidden"].copy_(self._append(token, token)[:1])
 
     def look(self) -> None:
         """Take the picture as the one before, so that the difference is zero."""
@@ -138,7 +141,7 @@ class HopProgram:
         memory["prev_grid"].copy_(grid)
         hidden = self._append(token.reshape(1, 1, -1).float(), generator.null_token().reshape(1, 1, -1))
         guided = guide(hidden[:1, 0], hidden[1:, 0], memory.guidance)
-        z = torch.cat((memory["audio_hidden"][:1, 0], guided), dim=-1)
+        z = torch.cat((memory["audio_hidden"][:, 0], guided), dim=-1)
         latent = self._draw(z, sampler, sigmas)
         memory.latent.copy_(latent)
         memory["audio_token"].copy_(generator.audio_token(latent).reshape(1, 1, -1))
@@ -159,8 +162,9 @@ class HopProgram:
         position = memory["position"]
         slot = position % len(self._slots)
         age = (slot - self._slots) % len(self._slots)
-        is_seen = (age > 0) & (age <= position)
-        mask = torch.where(is_seen, 0.0, MASKED)[None].to(self.networks.dtype)
+        first = torch.cat((torch.zeros_like(position), memory["null_start"]))[:, None]
+        is_seen = (age > 0) & (position - age >= first)
+        mask = torch.where(is_seen, 0.0, MASKED).to(self.networks.dtype)
         cos, sin = rotary_angles(position, config.head_dim, config.rope_theta)
         tokens = torch.cat((conditional, null)).to(self.networks.dtype)
         hidden, news = self.networks.generator.transformer.step(tokens, memory.rings, cos, sin, mask)
@@ -168,6 +172,7 @@ class HopProgram:
             ring.key.index_copy_(2, slot, new.key)
             ring.value.index_copy_(2, slot, new.value)
         position.add_(1)
+        memory["null_start"].copy_(torch.where(memory.guidance == 1.0, position, memory["null_start"]))
         return hidden.float()
 
     def _draw(self, z: Tensor, sampler: SamplerName, sigmas: Sequence[float]) -> Tensor:

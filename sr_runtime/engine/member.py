@@ -1,0 +1,43 @@
+"""One session as the stages of a hop see it: its memory, and its place among those computed together.
+
+Made by what computes hops, handed from stage to stage. Thread: inference.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from sr_runtime.types import State
+
+
+@dataclass(slots=True, eq=False)
+class Member:
+    """A session's memory.
+
+    Attributes:
+        state: Name → array, changed in place; the session has the same mapping.
+        index: Its place: members are numbered without gaps.
+        repeat_token: The token of the last frame seen again, float32 (1, width), once it is known.
+    """
+
+    state: State
+    index: int = 0
+    repeat_token: npt.NDArray[np.float32] | None = None
+
+    @property
+    def hop(self) -> int:
+        """Return the index of the next hop."""
+        return int(self.state["hop"][0])
+
+    @property
+    def position(self) -> int:
+        """Return how many tokens the session has had."""
+        return int(self.state["position"][0])
+
+    @property
+    def has_frame(self) -> bool:
+        """Tell whether a frame was ever seen."""
+        return bool(self.state["has_frame"][0])

@@ -1,0 +1,176 @@
+"""Sessions computed together: bit for bit what each would sound like alone, whoever comes and goes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sr_runtime.engine import session as session_module
+from sr_runtime.engine.probe import read_hops
+from sr_runtime.engine.session import Engine, Session, Step, prepare_together, step_together
+from sr_runtime.errors import SessionError
+from sr_runtime.types import Audio
+from tests.small_model import moving_pictures, small_bundle
+
+HOPS = 30
+"""More than two turns of the small model's ring."""
+
+
+def alone(engine: Engine, seed: int, hops: int, **options: object) -> Audio:
+    session = engine.open_session(seed=seed, **options)
+    return np.concatenate([session.step(frame) for frame in moving_pictures(hops, seed)])
+
+
+def together(engine: Engine, sessions: dict[int, Session], hops: int) -> dict[int, Audio]:
+    films = {seed: moving_pictures(hops, seed) for seed in sessions}
+    sounds: dict[int, list[Audio]] = {seed: [] for seed in sessions}
+    for hop in range(hops):
+        steps = [Step(session, films[seed][hop]) for seed, session in sessions.items()]
+        for seed, audio in zip(sessions, step_together(steps), strict=True):
+            sounds[seed].append(audio)
+    return {seed: np.concatenate(hops) for seed, hops in sounds.items()}
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+def test_no_session_hears_who_else_is_computed(precision: str, threads: int) -> None:
+    engine = Engine(small_bundle(precision), threads=threads)
+    heard = together(engine, {seed: engine.open_session(seed=seed, shared=True) for seed in range(5)}, HOPS)
+    for seed, audio in heard.items():
+        assert np.array_equal(audio, alone(engine, seed, HOPS)), f"session {seed} differs"
+
+
+def test_neighbours_may_have_other_settings() -> None:
+    engine = Engine(small_bundle())
+    options = {
+        0: {"guidance": 3.0, "nfe": 4},
+        1: {"guidance": 1.0, "nfe": 1},
+        2: {"sampler": "heun", "nfe": 5},
+        3: {"guidance": 1.0, "nfe": 4},
+    }
+    sessions = {seed: engine.open_session(seed=seed, shared=True, **given) for seed, given in options.items()}
+    for seed, audio in together(engine, sessions, 15).items():
+        assert np.array_equal(audio, alone(engine, seed, 15, **options[seed])), options[seed]
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+    st.lists(st.tuples(st.sampled_from(["open", "close", "pause", "resume"]), st.integers(0, 5)), max_size=14)
+)
+def test_sessions_may_come_go_and_pause_at_any_time(events: list[tuple[str, int]]) -> None:
+    engine = Engine(small_bundle())
+    film = moving_pictures(2 * len(events) + 2)
+    running: dict[int, Session] = {}
+    resting: dict[int, Session] = {}
+    references: dict[int, Session] = {}
+    hop = 0
+    for event, seed in events:
+        if event == "open" and seed not in references:
+            running[seed] = engine.open_session(seed=seed, shared=True)
+            references[seed] = engine.open_session(seed=seed)
+        elif event == "close" and seed in references:
+            (running.pop(seed, None) or resting.pop(seed)).close()
+            del references[seed]
+        elif event == "pause" and seed in running:
+            resting[seed] = running.pop(seed)
+        elif event == "resume" and seed in resting:
+            running[seed] = resting.pop(seed)
+        for _ in range(2):
+            sounds = step_together([Step(session, film[hop]) for session in running.values()])
+            for seed_, audio in zip(running, sounds, strict=True):
+                assert np.array_equal(audio, references[seed_].step(film[hop]))
+            hop += 1
+
+
+def test_more_than_fit_in_one_go_are_computed_in_two(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session_module, "TOGETHER", 2)
+    engine = Engine(small_bundle())
+    heard = together(engine, {seed: engine.open_session(seed=seed, shared=True) for seed in range(5)}, 4)
+    for seed, audio in heard.items():
+        assert np.array_equal(audio, alone(engine, seed, 4))
+
+
+def test_repeated_frames_cuts_and_sessions_without_a_frame_go_together() -> None:
+    engine, film = Engine(small_bundle()), moving_pictures(12)
+
+    def plan(seed: int, hop: int) -> tuple[np.ndarray | None, bool]:
+        is_shown = hop % (seed + 1) == seed
+        return (film[hop], seed == 1) if is_shown else (None, False)
+
+    shared = {seed: engine.open_session(seed=seed, shared=True) for seed in range(3)}
+    single = {seed: engine.open_session(seed=seed) for seed in range(3)}
+    for hop in range(12):
+        prepare_together(session for session in shared.values() if session.has_frame)
+        sounds = step_together([Step(session, *plan(seed, hop)) for seed, session in shared.items()])
+        for seed, audio in enumerate(sounds):
+            assert np.array_equal(audio, single[seed].step(*plan(seed, hop))), (seed, hop)
+    assert [session.counters for session in shared.values()] == [s.counters for s in single.values()]
+
+
+def test_a_frame_that_is_no_picture_disturbs_nobody() -> None:
+    engine, film = Engine(small_bundle()), moving_pictures(3)
+    one, other = (engine.open_session(seed=seed, shared=True) for seed in (0, 1))
+    step_together([Step(one, film[0]), Step(other, film[0])])
+    with pytest.raises(SessionError, match="expected uint8"):
+        step_together([Step(one, film[1]), Step(other, film[1][:, :, 0])])
+    sounds = step_together([Step(one, film[1]), Step(other, film[1])])
+    reference = engine.open_session(seed=0)
+    reference.step(film[0])
+    assert np.array_equal(sounds[0], reference.step(film[1]))
+
+
+def test_a_saved_shared_session_goes_on_alone_and_the_other_way_round() -> None:
+    engine, film = Engine(small_bundle()), moving_pictures(20)
+    shared = [engine.open_session(seed=seed, shared=True) for seed in range(3)]
+    for frame in film[:9]:
+        step_together([Step(session, frame) for session in shared])
+    moved = engine.open_session(seed=1)
+    moved.load_state(shared[1].state())
+    shared[0].close()
+    back = engine.open_session(seed=1, shared=True)
+    back.load_state(moved.state())
+    for frame in film[9:]:
+        first, second, third = step_together(
+            [Step(shared[1], frame), Step(shared[2], frame), Step(back, frame)]
+        )
+        assert np.array_equal(first, third)
+        assert np.array_equal(first, moved.step(frame))
+        assert not np.array_equal(first, second)
+
+
+def test_a_closed_session_says_so() -> None:
+    session = Engine("probe").open_session(shared=True)
+    session.close()
+    session.close()
+    with pytest.raises(SessionError, match="closed"):
+        session.step(np.zeros((32, 32, 3), np.uint8))
+
+
+def test_guidance_1_costs_no_null_row_and_a_later_guidance_starts_it_anew() -> None:
+    engine, film = Engine(small_bundle()), moving_pictures(2 * HOPS)
+    turned, guided = engine.open_session(guidance=1.0), engine.open_session(guidance=2.0)
+    for frame in film[:3]:
+        turned.step(frame)
+        guided.step(frame)
+    assert turned.state()["null_start"][0] == turned.state()["position"][0] == 6
+    assert guided.state()["null_start"][0] == 0
+    turned.guidance = 2.0
+    saved = turned.state()
+    saved["k_0"][1] = saved["v_1"][1] = 1e3  # what the null row had is forgotten, whatever it was
+    other = engine.open_session(guidance=2.0)
+    other.load_state(saved)
+    for frame in film[3:]:
+        assert np.array_equal(turned.step(frame), other.step(frame))
+
+
+def test_every_hop_of_a_crowd_arrives_in_order_with_the_probe() -> None:
+    engine = Engine("probe")
+    sessions = [engine.open_session(seed=seed, shared=True) for seed in range(4)]
+    black = np.zeros((32, 32, 3), np.uint8)
+    heard = np.concatenate(
+        [np.stack(step_together([Step(session, black) for session in sessions]), axis=1) for _ in range(20)]
+    )
+    for index in range(4):
+        assert [number for _, number in read_hops(heard[:, index])] == list(range(20))
