@@ -22,7 +22,7 @@ from sr_runtime.engine.backends.torch_cuda.backend import TorchBackend, open_tor
 from sr_runtime.engine.bundle import Bundle, load_bundle
 from sr_runtime.engine.hop import Computed, Due, Hops, OnnxHops
 from sr_runtime.engine.safety import OutputGuard, is_sound
-from sr_runtime.engine.settings import SamplingSettings
+from sr_runtime.engine.settings import Relief, SamplingSettings
 from sr_runtime.engine.timings import Counters, HopTimings, Stopwatch
 from sr_runtime.engine.vision import check_frame
 from sr_runtime.errors import ConfigError, SessionError
@@ -143,7 +143,8 @@ class Session:
     """One stream: its state, its settings and the way through the stages. Made by :class:`Engine`.
 
     Attributes:
-        settings: Guidance, evaluations, seed and sampler.
+        settings: Guidance, evaluations, seed and sampler, as asked for.
+        relief: What it goes without for the time being.
         timings: What the newest hop cost.
         counters: Hops, repeated frames, resets after a broken hop.
         latent: What the newest hop drew, normalised, float32 (1, latent size).
@@ -155,6 +156,7 @@ class Session:
         manifest = bundle.manifest
         self.bundle = bundle
         self.settings = settings
+        self.relief = Relief()
         self.timings = HopTimings()
         self.counters = Counters()
         self.latent = np.zeros((1, manifest.latent_size), dtype=np.float32)
@@ -179,6 +181,11 @@ class Session:
     def has_frame(self) -> bool:
         """Tell whether a picture was ever seen."""
         return bool(self._state["has_frame"][0])
+
+    @property
+    def in_use(self) -> SamplingSettings:
+        """Return the settings that the next hop is computed with."""
+        return self.relief.applied(self.settings)
 
     @property
     def guidance(self) -> float:
@@ -259,7 +266,7 @@ class Session:
     def _due(self, frame: Frame | None = None, is_cut: bool = False) -> Due:
         if self._is_closed:
             raise SessionError("the session is closed; open another one")
-        return Due(self._member, self.settings, frame, is_cut)
+        return Due(self._member, self.in_use, frame, is_cut)
 
     def _note_prepared(self, prepare_ms: float) -> None:
         self._state["is_prepared"][0] = True

@@ -96,6 +96,25 @@ def _sampler_name(name: str) -> SamplerName:
     raise ConfigError(f"sampler: expected 'consistency' or 'heun', got {name!r}")
 
 
+@dataclass(frozen=True, slots=True)
+class Relief:
+    """What a hop goes without while there is too little time: never more than what was asked for.
+
+    Attributes:
+        most_nfe: Most evaluations of the consistency sampler; None: as many as asked for.
+        is_guided: Whether guidance may be used.
+    """
+
+    most_nfe: int | None = None
+    is_guided: bool = True
+
+    def applied(self, settings: SamplingSettings) -> SamplingSettings:
+        """Return what is left of the settings. Heun's sampler keeps its evaluations: with few it is noise."""
+        if self.most_nfe is not None and settings.sampler == "consistency" and settings.nfe > self.most_nfe:
+            settings = settings.with_changes(nfe=self.most_nfe)
+        return settings if self.is_guided else settings.with_changes(guidance=1.0)
+
+
 def most_levels(spec: SamplingSpec) -> int:
     """Return the most noise levels that a hop may have."""
     return max((MAX_HEUN_NFE + 1) // 2, *(len(levels) for levels in spec.consistency_sigmas.values()))

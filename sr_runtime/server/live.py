@@ -19,11 +19,13 @@ from sr_bridge.media import (
     INT16,
     REPEATED_FRAME,
     AudioHeader,
+    FrameMessage,
     pack_audio,
 )
 from sr_bridge.messages import PLAY_BOTH, PLAY_ENGINE, PLAY_RUNTIME, Control, Hello
 
 from sr_runtime.audio.fades import fade_in
+from sr_runtime.engine.session import Step
 from sr_runtime.server.capture_clock import CaptureClock
 from sr_runtime.server.hop_clock import Beat
 from sr_runtime.server.sessions import ReceivedFrame, Slot, Traffic
@@ -87,7 +89,7 @@ class LiveSession:
         self._capture_ns = 0
         self._first_beat: int | None = None
         self._has_gap = True
-        self._is_new = False
+        self._message: FrameMessage | None = None
         self.refusal: tuple[ProtocolError, int] | None = None
 
     @property
@@ -122,53 +124,49 @@ class LiveSession:
             self._has_gap = True
         self.stream.apply(control)
 
-    def hop(self, beat: Beat, now_ns: int) -> LiveHop | None:
-        """Compute this beat's hop.
-
-        Returns:
-            The sound, with the message for the engine if it plays it; None if the session is silent.
-        """
+    def due(self, beat: Beat, now_ns: int) -> Step | None:
+        """Return this beat's step, from a new frame if there is a usable one; None if it is silent."""
         if beat.skipped and not self._has_gap:
             self.hops_skipped += beat.skipped
             self._has_gap = True
-        audio = None if self.is_paused else self._next_sound(now_ns)
-        if audio is None:
+        step = None if self.is_paused else self._next_step(now_ns)
+        if step is None:
             self._has_gap = True
-            return None
-        return self._finish(audio, beat, now_ns)
+        return step
 
-    def _next_sound(self, now_ns: int) -> Audio | None:
-        """Return the hop's sound, from a new frame if there is a usable one; None without any."""
+    def _next_step(self, now_ns: int) -> Step | None:
         frame = self._slot.pop() if self._slot else None
-        self._is_new = frame is not None
+        self._message = None
         if frame is not None:
             try:
                 return self._see(frame)
             except ProtocolError as error:
                 self.refusal = (error, frame.message.header.seq)
-                self._is_new = False
         if self._newest is None or now_ns - self._newest.received_ns > self._idle_after_ns:
             return None
-        return self.stream.hop(None)
+        return self.stream.step(None)
 
-    def _see(self, frame: ReceivedFrame) -> Audio:
-        audio = self.stream.hop(frame.message)
-        self._newest = frame
+    def _see(self, frame: ReceivedFrame) -> Step:
+        step = self.stream.step(frame.message)
+        self._newest, self._message = frame, frame.message
         self._capture_ns = self._clock.to_ours(frame.message.header.capture_ns, frame.received_ns)
         self.frames_used += 1
-        return audio
+        return step
 
-    def _finish(self, audio: Audio, beat: Beat, now_ns: int) -> LiveHop:
+    def finish(self, audio: Audio, beat: Beat, now_ns: int) -> LiveHop:
+        """Return the computed hop's sound, with the message for the engine if it plays it."""
+        self.stream.keep(self._message, audio)
+        is_new = self._message is not None
         assert self._newest is not None
         if self._first_beat is None:
             self._first_beat = beat.index
         self.is_degraded = beat.late_ns > LATE_NS
-        flags = FADE_IN * self._has_gap | REPEATED_FRAME * (not self._is_new) | DEGRADED * self.is_degraded
+        flags = FADE_IN * self._has_gap | REPEATED_FRAME * (not is_new) | DEGRADED * self.is_degraded
         if self._has_gap:
             audio = fade_in(audio)
             self._has_gap = False
         self.hops += 1
-        self.hops_repeated += not self._is_new
+        self.hops_repeated += not is_new
         age_ns = now_ns - self._capture_ns
         self.ages_ms.add(age_ns / 1e6)
         return LiveHop(audio, self._pack(audio, flags, beat, age_ns), self._capture_ns)

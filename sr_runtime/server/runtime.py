@@ -18,7 +18,7 @@ from sr_bridge import connection
 from sr_bridge.connection import ConnectionInfo
 
 from sr_runtime.audio import PlayerStats, Sink
-from sr_runtime.engine import Engine
+from sr_runtime.engine.session import Engine, Session, Step, step_together
 from sr_runtime.engine.timings import HopTimings
 from sr_runtime.errors import SoundReactorError
 from sr_runtime.server.auth import Authenticator, load_token
@@ -33,11 +33,13 @@ from sr_runtime.server.scheduler import Scheduler
 from sr_runtime.server.settings import ServerSettings
 from sr_runtime.server.socket_loop import SocketLoop
 from sr_runtime.server.telemetry import RuntimeSnapshot
+from sr_runtime.types import Frame
 
 log = logging.getLogger(__name__)
 
-MEASURED_HOPS = 15
-"""Hops computed before the port is announced: they warm the engine up and tell how many sessions fit."""
+MEASURED_HOPS = 9
+SEVERAL = 4
+"""So many hops of one and of several sessions are computed before the port is announced: how many fit?"""
 
 
 class Server:
@@ -94,13 +96,25 @@ class Server:
         connection.write(self.connection_info, self.settings.connection_path)
 
     def _measure(self) -> None:
+        """Learn what a hop costs, of one session and of several together."""
         self._engine.warm_up()
-        session = self._engine.open_session()
+        sessions = [self._engine.open_session(seed=seed, shared=True) for seed in range(SEVERAL)]
         size = self._engine.bundle.image
         picture = np.zeros((size.height, size.width, 3), np.uint8)
+        one_ms, several_ms = (self._cost_ms(sessions[:count], picture) for count in (1, SEVERAL))
+        self._scheduler.admission.learn(one_ms, several_ms, SEVERAL)
+        for session in sessions:
+            session.close()
+
+    def _cost_ms(self, sessions: list[Session], picture: Frame) -> float:
+        """Return the median time of a hop of all sessions together."""
+        times = []
         for _ in range(MEASURED_HOPS):
-            session.step(picture)
-            self._scheduler.meter.add(session.timings)
+            step_together([Step(session, picture) for session in sessions])
+            times.append(sessions[0].timings.hop_ms)
+            if len(sessions) == 1:
+                self._scheduler.meter.add(sessions[0].timings)
+        return float(np.median(times))
 
     @property
     def endpoint(self) -> str:

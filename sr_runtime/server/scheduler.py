@@ -1,9 +1,10 @@
 """Decides what the inference thread computes next: live hops at their beat, then what needs no frame, then
 lockstep steps in the time that is left.
 
-    beat ──► hop of every live session ──► mix ──► prepare() of each ──► lockstep hops until the next beat
+    beat ──► hops of all live sessions ──► mix ──► what needs no frame ──► lockstep hops until the next beat
 
-Sessions share the engine; one that fails is ended, the others go on. Thread: inference.
+Live sessions are computed together. One that fails is ended, the others go on; when beats take too long, all
+go without something. Thread: inference.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from sr_bridge import errors
 from sr_bridge.errors import ProtocolError
 from sr_bridge.messages import LOCKSTEP, Control, Error, Status, Welcome, encode
 
-from sr_runtime.engine import Engine
-from sr_runtime.engine.timings import HopTimings
+from sr_runtime.engine.session import Engine, Session, Step, prepare_together, step_together
+from sr_runtime.engine.timings import HopTimings, Stopwatch
 from sr_runtime.server.admission import Admission
 from sr_runtime.server.greeting import welcome
 from sr_runtime.server.hop_clock import Beat
@@ -35,9 +36,11 @@ from sr_runtime.server.mailbox import (
     StepFrame,
 )
 from sr_runtime.server.mixing import Output
+from sr_runtime.server.relief import ReliefLadder
 from sr_runtime.server.settings import ServerSettings
 from sr_runtime.server.stream import SoundStream, Tape
 from sr_runtime.server.telemetry import HopMeter, live_status, lockstep_status
+from sr_runtime.types import Audio
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +73,8 @@ class Scheduler:
         on_hop: Callable[[HopTimings], None] = lambda timings: None,
     ) -> None:
         self.meter = HopMeter()
-        self.admission = Admission(settings, self.meter)
+        self.admission = Admission(settings)
+        self.ladder = ReliefLadder()
         self._settings = settings
         self._engine = engine
         self._output = output
@@ -101,12 +105,15 @@ class Scheduler:
             self._send_status(command.session)
 
     def _open(self, command: OpenSession) -> None:
-        busy = self.admission.judge(command.hello, len(self._live), len(self._lockstep))
+        live, lockstep = len(self._live), len(self._lockstep)
+        busy = self.admission.judge(command.hello, live, lockstep, self.ladder.is_at_the_end)
         if busy is not None:
             self._end(command.session, busy)
             return
-        stream = SoundStream(self._engine.open_session(seed=command.hello.seed), self._open_tape(command))
-        if command.hello.mode == LOCKSTEP:
+        is_live = command.hello.mode != LOCKSTEP
+        session = self._engine.open_session(seed=command.hello.seed, shared=is_live)
+        stream = SoundStream(session, self._open_tape(command))
+        if not is_live:
             self._lockstep[command.session] = LockstepSession(
                 command.session, command.hello, command.traffic, stream
             )
@@ -119,6 +126,7 @@ class Scheduler:
                 stream,
                 self._settings.idle_after_s,
             )
+            stream.relieve(self.ladder.relief)
             self._output.add(command.session)
         log.info("session %08x opened: %s of %s", command.session, command.hello.mode, command.hello.client)
         self._send(command.session, encode(self._welcome(command)))
@@ -158,30 +166,65 @@ class Scheduler:
 
     def tick(self, beat: Beat, now_ns: int) -> None:
         """Compute one beat: a hop of every live session, the mix, and what needs no frame of the next."""
+        watch = Stopwatch()
         self._note_starving()
+        steps = {session.id: self._due(session, beat, now_ns) for session in list(self._live.values())}
+        due = {session: step for session, step in steps.items() if step is not None}
         heard: dict[int, LiveHop] = {}
-        for session in list(self._live.values()):
-            hop = self._guard(session.id, partial(self._hop, session, beat, now_ns))
+        for session_id, audio in self._sounds(due).items():
+            session = self._live[session_id]
+            hop = self._guard(session_id, partial(self._finish, session, audio, beat, now_ns))
             if hop is not None and session.is_heard_here:
-                heard[session.id] = hop
+                heard[session_id] = hop
         self._output.play(heard, beat.index)
-        for session in list(self._live.values()):
-            if session.state == "running":
-                self._guard(session.id, session.stream.prepare)
+        self._prepare([due[session].session for session in due if session in self._live])
+        self._note_load(len(due), watch.lap())
 
-    def _hop(self, session: LiveSession, beat: Beat, now_ns: int) -> LiveHop | None:
-        hop = session.hop(beat, now_ns)
+    def _due(self, session: LiveSession, beat: Beat, now_ns: int) -> Step | None:
+        """Return what a session wants computed; tell it of a frame that was refused."""
+        step = self._guard(session.id, partial(session.due, beat, now_ns))
         if session.refusal is not None:
             error, seq = session.refusal
             session.refusal = None
             self._tell(session.id, error, seq)
-        if hop is None:
-            return None
+        return step
+
+    def _sounds(self, due: dict[int, Step]) -> dict[int, Audio]:
+        """Compute the hops of all sessions together; if that fails, one by one, to end the one at fault."""
+        try:
+            return dict(zip(due, step_together(list(due.values())), strict=True))
+        except Exception:
+            log.exception("computing %d sessions together failed; trying one by one", len(due))
+        found = {
+            session: self._guard(session, partial(step_together, [step])) for session, step in due.items()
+        }
+        return {session: sounds[0] for session, sounds in found.items() if sounds is not None}
+
+    def _finish(self, session: LiveSession, audio: Audio, beat: Beat, now_ns: int) -> LiveHop:
+        hop = session.finish(audio, beat, now_ns)
         self.meter.add(session.stream.timings)
         self._on_hop(session.stream.timings)
         if hop.message is not None:
             self._send(session.id, hop.message)
         return hop
+
+    def _prepare(self, sessions: list[Session]) -> None:
+        try:
+            prepare_together(sessions)
+        except Exception:
+            # The next hop tries again, and finds out whose fault it is.
+            log.exception("what needs no frame could not be computed")
+
+    def _note_load(self, sessions: int, busy_ms: float) -> None:
+        """Keep the books of the computing time, and give or take what it allows."""
+        self.admission.note(sessions, busy_ms)
+        if not sessions or not self.ladder.note(busy_ms):
+            return
+        relief = self.ladder.relief
+        log.warning("%d sessions in %.0f ms of a beat: now with %s", sessions, busy_ms, relief)
+        for session in self._live.values():
+            session.stream.relieve(relief)
+        self.send_all_status()
 
     @property
     def has_spare_work(self) -> bool:

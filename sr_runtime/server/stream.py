@@ -12,7 +12,8 @@ from sr_bridge.errors import BAD_HEADER, ProtocolError
 from sr_bridge.media import DISCONTINUITY, FrameMessage
 from sr_bridge.messages import Control
 
-from sr_runtime.engine import Session
+from sr_runtime.engine.session import Session, Step, step_together
+from sr_runtime.engine.settings import Relief
 from sr_runtime.engine.timings import HopTimings
 from sr_runtime.errors import ConfigError
 from sr_runtime.server.pictures import decode
@@ -51,28 +52,44 @@ class SoundStream:
 
     @property
     def guidance(self) -> float:
-        """Return the guidance scale."""
-        return self._session.guidance
+        """Return the guidance scale in use."""
+        return self._session.in_use.guidance
 
     @property
     def nfe(self) -> int:
-        """Return the head's evaluations per hop."""
-        return self._session.nfe
+        """Return the head's evaluations per hop in use."""
+        return self._session.in_use.nfe
 
     @property
     def seed(self) -> int:
         """Return the seed of the noise."""
         return self._session.seed
 
-    def prepare(self) -> None:
-        """Do what needs no frame of the next hop."""
-        self._session.prepare()
+    @property
+    def is_relieved(self) -> bool:
+        """Tell whether it goes without something that was asked for."""
+        return self._session.in_use != self._session.settings
 
-    def hop(self, message: FrameMessage | None) -> Audio:
-        """Compute one hop.
+    def step(self, message: FrameMessage | None) -> Step:
+        """Return the next hop's step, to be computed together with others and then kept.
 
         Args:
             message: The new frame, or None to see the last one again.
+
+        Raises:
+            ProtocolError: The frame cannot be decoded.
+        """
+        if message is None:
+            return Step(self._session, None)
+        return Step(self._session, decode(message), bool(message.header.flags & DISCONTINUITY))
+
+    def keep(self, message: FrameMessage | None, audio: Audio) -> None:
+        """Put a computed hop on the tape."""
+        if self._tape is not None:
+            self._tape.keep_hop(message, audio)
+
+    def hop(self, message: FrameMessage | None) -> Audio:
+        """Compute one hop alone.
 
         Returns:
             float32 (1600, 2).
@@ -80,13 +97,14 @@ class SoundStream:
         Raises:
             ProtocolError: The frame cannot be decoded; nothing was computed.
         """
-        if message is None:
-            audio = self._session.step(None)
-        else:
-            audio = self._session.step(decode(message), bool(message.header.flags & DISCONTINUITY))
-        if self._tape is not None:
-            self._tape.keep_hop(message, audio)
+        (audio,) = step_together([self.step(message)])
+        self.keep(message, audio)
         return audio
+
+    def relieve(self, relief: Relief) -> None:
+        """Go without something from the next hop on, or no longer."""
+        self._session.relief = relief
+        self._keep_in_use()
 
     def apply(self, control: Control) -> None:
         """Change what the engine knows of: guidance, evaluations, seed, reset.
@@ -105,6 +123,13 @@ class SoundStream:
         finally:
             if control.reset:
                 self._session.reset()
+            if self.is_relieved:
+                self._keep_in_use()
+
+    def _keep_in_use(self) -> None:
+        """Put what is really used on the tape, so that a replay does the same."""
+        if self._tape is not None:
+            self._tape.keep_control(Control(session=0, guidance=self.guidance, nfe=self.nfe))
 
     def _set(self, control: Control) -> None:
         if control.guidance is not None:
@@ -115,6 +140,7 @@ class SoundStream:
             self._session.nfe = control.nfe
 
     def close(self) -> None:
-        """Finish the tape."""
+        """Give the session's place back and finish the tape."""
+        self._session.close()
         if self._tape is not None:
             self._tape.close()

@@ -79,7 +79,7 @@ def live_status(session: LiveSession, sessions: int, meter: HopMeter, sink: Play
         mute=session.is_muted,
         seed=_natural(session.stream.seed),
         play=session.play,
-        degraded=session.is_degraded,
+        degraded=session.is_degraded or session.stream.is_relieved,
         sessions=sessions,
         hop_ms_p50=meter.hop_ms.percentile(50),
         hop_ms_p99=meter.hop_ms.percentile(99),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,9 @@ from sr_bridge.media import DEGRADED, DISCONTINUITY, FADE_IN, REPEATED_FRAME, Fr
 from sr_bridge.messages import Bye, Control, Error, Status, Welcome, encode
 
 from sr_runtime.engine import Engine
+from sr_runtime.engine.hop import Computed, Due
 from sr_runtime.engine.probe import find_clicks, read_hops
+from sr_runtime.server import scheduler
 from sr_runtime.server.capture import CaptureFolder
 from sr_runtime.server.lockstep import total_samples
 from sr_runtime.server.pictures import decode
@@ -325,13 +328,100 @@ def test_a_failing_session_ends_alone(runtime: VirtualRuntime, monkeypatch: pyte
     def fail(message: object) -> None:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr(runtime.scheduler._live[bad.session].stream, "hop", fail)
+    monkeypatch.setattr(runtime.scheduler._live[bad.session].stream, "step", fail)
     runtime.beat(5)
     assert len(good.sounds) == 6 and good.errors == []
     assert len(bad.sounds) == 1
     (error,) = bad.only(Error)
     assert (error.code, error.fatal) == ("internal", True)
     assert len(runtime.reception.sessions) == 1
+
+
+def test_a_session_that_breaks_the_common_computing_ends_alone(
+    runtime: VirtualRuntime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good, bad = runtime.connect("good"), runtime.connect("bad")
+    for player in (good, bad):
+        player.frame()
+    runtime.beat()
+    culprit = runtime.scheduler._live[bad.session].stream._session
+    compute = culprit._hops.compute
+
+    def fail(due: Sequence[Due]) -> list[Computed]:
+        if any(d.member is culprit._member for d in due):
+            raise RuntimeError("a bug")
+        return compute(due)
+
+    monkeypatch.setattr(culprit._hops, "compute", fail)
+    runtime.beat(5)
+    assert len(good.sounds) == 6 and good.errors == []
+    assert len(bad.sounds) == 1 and bad.errors == ["internal"]
+
+
+def test_sessions_of_a_crowd_sound_as_alone_and_a_leaving_one_disturbs_nobody(engine: Engine) -> None:
+    crowd, single = VirtualRuntime(engine), VirtualRuntime(engine)
+    players = [crowd.connect(f"player {seed}", seed=seed) for seed in range(3)]
+    alone = single.connect(seed=1)
+    for hop in range(8):
+        if hop == 4:
+            players[0].send(encode(Bye(players[0].session)))
+        for player in (*players[hop >= 4 :], alone):
+            player.frame(level=10 * hop)
+        crowd.beat()
+        single.beat()
+    assert np.array_equal(players[1].sound, alone.sound)
+    assert len(players[0].sounds) == 4
+    assert not np.array_equal(players[1].sound, players[2].sound)
+
+
+class SlowBeats:
+    """A stopwatch for a machine whose beats take as long as the test says."""
+
+    ms = 50.0
+
+    def lap(self) -> float:
+        return self.ms
+
+
+def test_too_little_time_lowers_everybodys_quality_says_so_and_climbs_back(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scheduler, "Stopwatch", SlowBeats)
+    runtime = VirtualRuntime(engine, idle_after_s=60.0)
+    one, other = runtime.connect("one"), runtime.connect("other")
+    for player in (one, other):
+        player.control(nfe=4, guidance=3.0)
+        player.frame()
+    seen = []
+    for _ in range(20):
+        runtime.beat()
+        seen.append((one.status.nfe, one.status.guidance, one.status.degraded))
+    assert list(dict.fromkeys(seen)) == [(4, 3.0, False), (2, 3.0, True), (1, 3.0, True), (1, 1.0, True)]
+    assert (other.status.nfe, other.status.guidance) == (1, 1.0)
+    assert runtime.connect("third").errors == ["server_busy"]
+    monkeypatch.setattr(SlowBeats, "ms", 5.0)
+    runtime.beat(1000)
+    assert (one.status.nfe, one.status.guidance, one.status.degraded) == (4, 3.0, False)
+    assert runtime.connect("fourth").errors == []
+    assert len(one.sounds) == len(other.sounds) == 1020
+
+
+def test_a_replay_goes_without_what_the_session_went_without(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(scheduler, "Stopwatch", SlowBeats)
+    capture = CaptureFolder(tmp_path, engine.bundle)
+    runtime = VirtualRuntime(engine, open_tape=capture.open_tape)
+    player = runtime.connect()
+    for hop in range(25):
+        player.frame(level=8 * hop)
+        if hop == 12:
+            player.control(guidance=3.0, nfe=4)
+        runtime.beat()
+    assert player.status.degraded
+    runtime.scheduler.close()
+    (folder,) = captured_sessions(tmp_path)
+    assert replay(folder, engine).differing_hops == 0
 
 
 def test_a_failing_output_stops_no_session(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,13 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sr_bridge.messages import Hello
 
-from sr_runtime.engine.timings import HopTimings
 from sr_runtime.server.admission import Admission
 from sr_runtime.server.capture_clock import CaptureClock
 from sr_runtime.server.hop_clock import HopClock
 from sr_runtime.server.lockstep import StepBuffer, total_samples
 from sr_runtime.server.settings import ServerSettings
-from sr_runtime.server.telemetry import HopMeter
 from sr_runtime.types import HOP_SAMPLES
 from tests.unhurried import unhurried
 
@@ -99,28 +97,49 @@ def test_a_restarted_sender_clock_is_followed() -> None:
         assert now - clock.to_ours(captured, now) < 10**6
 
 
-def meter_of(hop_ms: float) -> HopMeter:
-    meter = HopMeter()
-    for _ in range(20):
-        meter.add(HopTimings(hop_ms=hop_ms))
-    return meter
+def admission_of(one_ms: float, four_ms: float, **settings: int) -> Admission:
+    admission = Admission(ServerSettings(**settings))
+    admission.learn(one_ms, four_ms, 4)
+    return admission
 
 
-@pytest.mark.parametrize(("hop_ms", "sessions"), [(1.0, 20), (8.6, 3), (15.0, 1), (100.0, 1)])
-def test_as_many_sessions_are_admitted_as_the_measured_hop_time_allows(hop_ms: float, sessions: int) -> None:
-    admission = Admission(ServerSettings(), meter_of(hop_ms))
+@pytest.mark.parametrize(
+    ("one_ms", "four_ms", "each", "sessions"),
+    [(1.0, 4.0, "1.4", 20), (7.0, 19.0, "4.4", 5), (15.0, 60.0, "15.4", 1), (100.0, 110.0, "5.4", 1)],
+)
+def test_as_many_sessions_are_admitted_as_the_measured_times_allow(
+    one_ms: float, four_ms: float, each: str, sessions: int
+) -> None:
+    admission = admission_of(one_ms, four_ms)
     assert admission.capacity == sessions
     hello = Hello("x")
     assert admission.judge(hello, live=sessions - 1, lockstep=0) is None
     busy = admission.judge(hello, live=sessions, lockstep=0)
     assert busy is not None
     assert (busy.code, busy.fatal) == ("server_busy", True)
-    assert f"{hop_ms + 0.4:.1f} ms a hop" in busy.expected
+    assert f"at {each} ms for one more" in busy.expected
+
+
+def test_beats_that_take_twice_as_long_as_learnt_leave_room_for_fewer() -> None:
+    admission = admission_of(3.0, 12.0)
+    before = admission.capacity
+    for _ in range(40):
+        admission.note(2, 12.0)
+    assert admission.capacity == 4 < before
+    for _ in range(400):
+        admission.note(2, 6.0)
+    assert admission.capacity == before
+
+
+def test_nobody_is_admitted_while_all_are_late_already() -> None:
+    admission = admission_of(1.0, 4.0)
+    busy = admission.judge(Hello("x"), live=2, lockstep=0, is_late=True)
+    assert busy is not None and "late already" in busy.expected
+    assert admission.judge(Hello("x"), live=0, lockstep=0, is_late=True) is None
 
 
 def test_lockstep_sessions_do_not_take_the_place_of_live_ones() -> None:
-    admission = Admission(ServerSettings(max_lockstep_sessions=2), meter_of(20.0))
+    admission = admission_of(20.0, 80.0, max_lockstep_sessions=2)
     lockstep = Hello("x", mode="lockstep", fps=20.0)
     assert admission.judge(lockstep, live=1, lockstep=1) is None
     assert admission.judge(lockstep, live=0, lockstep=2) is not None
-    assert admission.judge(Hello("x"), live=0, lockstep=2) is None

@@ -126,6 +126,7 @@ class TorchHops:
 
         assert not self.is_full
         self.is_full = True
+        self._graphs.clear()  # They were recorded with the tensors of the session before.
         self.memory = Memory(self._networks, state, self._evaluations)
         self.program = HopProgram(self._networks, self.memory)
         return Member(state)
@@ -133,6 +134,7 @@ class TorchHops:
     def leave(self, member: Member) -> None:
         """See :class:`~sr_runtime.engine.hop.Hops`."""
         self.save(member)
+        self.is_full = False
 
     def prepare(self, due: Sequence[Due]) -> None:
         """See :class:`~sr_runtime.engine.hop.Hops`; on a GPU it is only started here."""
