@@ -1,0 +1,119 @@
+"""What a hop costs on a CPU: every preset, one and two threads, alone and beside a busy core, 30 a second.
+
+    python -m benchmarks.cpu --out out --seconds 30
+    python -m benchmarks.cpu --out out --model mini --threads 1 --page docs/performance.md
+
+Presets have random weights here (the time does not depend on them), NFE 4 with guidance, a new picture at
+every hop. Each row runs in a process of its own, whose largest memory is told, too.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from rich.progress import track
+
+from benchmarks.pages import bundle_of, caption, draw, save, summary, table, write_page
+from sr_runtime.bench.busy import BusyCore
+from sr_runtime.bench.hops import moving_pictures
+from sr_runtime.engine.session import Engine
+from sr_runtime.figures import HOP_MS
+from sr_runtime.live.pace import Pace
+from sr_runtime.types import HOP_HZ
+
+STAGES = ("vision_ms", "transformer_ms", "head_ms", "decoder_ms")
+MODELS = ("mini", "compact", "paper")
+
+
+def measure(bundle: str, threads: int, seconds: float, nfe: int) -> dict[str, Any]:
+    """Return hop and after-frame times, stages and memory of one paced run in this process."""
+    engine = Engine(bundle, threads=threads)
+    engine.warm_up()
+    session = engine.open_session(nfe=nfe, guidance=3.0)
+    pictures = moving_pictures(engine.bundle.image.width, engine.bundle.image.height)
+    timings, pace = [], Pace()
+    for hop in range(round(seconds * HOP_HZ)):
+        session.prepare()
+        pace.wait_for(hop + 1)
+        session.step(pictures[hop % len(pictures)])
+        timings.append(session.timings)
+    return {
+        "hop_ms": summary(t.hop_ms for t in timings),
+        "after_frame_ms": summary(t.after_frame_ms for t in timings),
+        "stages": {name: float(np.median([getattr(t, name) for t in timings])) for name in STAGES},
+        "misses": sum(t.hop_ms > HOP_MS for t in timings),
+        "sorted_hop_ms": sorted(round(t.hop_ms, 2) for t in timings)[:: max(1, len(timings) // 200)],
+        "memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "parameters": engine.bundle.manifest.parameters,
+    }
+
+
+def command(
+    out: Annotated[Path, typer.Option(help="Folder for cpu.json and cpu.png.")],
+    model: Annotated[
+        list[str] | None, typer.Option(help="Presets or bundles; all presets by default.")
+    ] = None,
+    threads: Annotated[list[int] | None, typer.Option(help="1 and 2 by default.")] = None,
+    seconds: Annotated[float, typer.Option(help="Of each row.")] = 30.0,
+    nfe: Annotated[int, typer.Option(help="Evaluations of the head.")] = 4,
+    page: Annotated[Path | None, typer.Option(help="Put the table between the cpu markers of it.")] = None,
+    one: Annotated[str | None, typer.Option(hidden=True)] = None,
+) -> None:
+    """Measure every row in a process of its own."""
+    if one is not None:
+        print(json.dumps(measure(one, (threads or [1])[0], seconds, nfe)))
+        return
+    plan = [(m, t, busy) for m in model or MODELS for t in threads or (1, 2) for busy in (False, True)]
+    rows = []
+    for name, count, busy in track(plan, "rows"):
+        arguments = ["--out", str(out), "--one", bundle_of(name), "--threads", str(count)]
+        arguments += ["--seconds", str(seconds), "--nfe", str(nfe)]
+        rows.append({"model": name, "threads": count, "busy": busy, **in_a_process(arguments, busy)})
+    facts = save(out, "cpu", {"rows": rows, "nfe": nfe, "seconds": seconds})
+    write_page(page, "cpu", markdown(facts))
+    picture = (page.parent if page else out) / "performance" / "cpu.png"
+    curves = {
+        f"{row['model']}, {row['threads']} thread(s){', busy core' if row['busy'] else ''}": (
+            row["sorted_hop_ms"],
+            np.linspace(0, 100, len(row["sorted_hop_ms"])).tolist(),
+        )
+        for row in rows
+    }
+    draw(picture, curves, "hop, ms", "hops that took no longer, %")
+
+
+def in_a_process(arguments: list[str], busy: bool) -> dict[str, Any]:
+    """Run one row; beside a busy core if asked for."""
+    line = [sys.executable, "-m", "benchmarks.cpu", *arguments]
+    if busy:
+        with BusyCore():
+            done = subprocess.run(line, capture_output=True, text=True, check=True)
+    else:
+        done = subprocess.run(line, capture_output=True, text=True, check=True)
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def markdown(facts: dict[str, Any]) -> str:
+    """Return the table of docs/performance.md."""
+    columns = ["model", "threads", "busy core", "p50", "p90", "p99", "worst", "after frame p50"]
+    columns += ["vision", "transformer", "head", "decoder", "misses", "MB"]
+    rows = []
+    for row in facts["rows"]:
+        hop, name = row["hop_ms"], f"{row['model']} ({row['parameters'] / 1e6:.0f} M)"
+        rows.append([name, row["threads"], "yes" if row["busy"] else "no"])
+        rows[-1] += [hop["p50"], hop["p90"], hop["p99"], hop["worst"], row["after_frame_ms"]["p50"]]
+        rows[-1] += [*row["stages"].values(), f"{row['misses']} of {hop['n']}", round(row["memory_mb"])]
+    text = f"NFE {facts['nfe']} with guidance, int8, paced for {facts['seconds']:g} s; ms, stages as medians."
+    return f"{caption(facts, text)}\n\n{table(columns, rows)}\n\n![cpu](performance/cpu.png)"
+
+
+if __name__ == "__main__":
+    typer.run(command)
