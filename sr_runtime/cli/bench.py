@@ -13,6 +13,10 @@ from rich.table import Column, Table
 if TYPE_CHECKING:
     from sr_runtime.figures import JsonMap
 
+SHOWN_OPERATORS = 25
+MOST_PROFILED_S = 10.0
+"""A trace of ten seconds has some 200,000 nodes already."""
+
 
 def register(app: typer.Typer) -> None:
     """Add ``bench`` to the command tree."""
@@ -44,8 +48,15 @@ def register(app: typer.Typer) -> None:
             Path | None, typer.Option(help="Replace the table between the bench markers of this file.")
         ] = None,
         json_path: Annotated[Path | None, typer.Option("--json", help="Write the figures here.")] = None,
+        profile: Annotated[
+            Path | None,
+            typer.Option(help="Instead, find out where the time goes: a table, and a Perfetto trace here."),
+        ] = None,
     ) -> None:
         """Measure hop times, paced at 30 hops a second."""
+        if profile is not None:
+            _profile(bundle, threads, min(seconds, MOST_PROFILED_S), profile)
+            return
         from sr_runtime.bench.history import append_run
         from sr_runtime.bench.run import BenchSettings, run_bench
         from sr_runtime.bench.table import markdown
@@ -80,3 +91,16 @@ def _tell(figures: JsonMap) -> None:
     console.print(table, highlight=False)
     if "wire" in figures:
         console.print(wire_line(figures["wire"]), highlight=False, soft_wrap=True)
+
+
+def _profile(bundle: str, threads: int, seconds: float, trace: Path) -> None:
+    from sr_runtime.bench.profile import profile
+
+    console = Console()
+    with Console(stderr=True).status(f"profiling for {seconds:g} s"):
+        rows = profile(bundle, threads, seconds, trace)
+    table = Table("graph", "operator", "calls a hop", "ms a hop", "share", box=None)
+    for row in rows[:SHOWN_OPERATORS]:
+        table.add_row(row.graph, row.operator, f"{row.calls:.0f}", f"{row.ms:.3f}", f"{row.share:.1%}")
+    console.print(table, highlight=False)
+    console.print(f"{trace}: open it at ui.perfetto.dev", highlight=False, soft_wrap=True)

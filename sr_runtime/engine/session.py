@@ -42,6 +42,7 @@ class Engine:
         device: ``cpu``, ``cuda``, ``tensorrt``, or ``auto``.
         threads: Intra-op threads on the CPU.
         backend: ``onnx``, or ``torch`` for a bundle that was exported with ``--torch``.
+        profile_to: Folder for onnxruntime's profiles (``sr-runtime bench --profile``).
 
     Raises:
         BundleError: The bundle cannot be used.
@@ -62,12 +63,16 @@ class Engine:
         device: str = "cpu",
         threads: int = 1,
         backend: str = "onnx",
+        profile_to: Path | None = None,
     ) -> None:
         if backend not in BACKENDS:
             raise ConfigError(f"backend: expected one of {', '.join(BACKENDS)}, got {backend!r}")
         self.bundle = bundle if isinstance(bundle, Bundle) else load_bundle(bundle)
-        open_backend = open_torch if backend == "torch" else OnnxBackend
-        self.backend: OnnxBackend | TorchBackend = open_backend(self.bundle, device, threads)
+        self.backend: OnnxBackend | TorchBackend = (
+            open_torch(self.bundle, device, threads)
+            if backend == "torch"
+            else OnnxBackend(self.bundle, device, threads, profile_to)
+        )
         self.is_warm = False
         self._shared: list[Hops] = []
 

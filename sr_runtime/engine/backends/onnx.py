@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -84,6 +85,14 @@ class OnnxGraph:
 
         return run
 
+    def profiling_started_ns(self) -> int:
+        """Return the time that the profile's times count from, on a clock that depends on the system."""
+        return int(self._session.get_profiling_start_time_ns())
+
+    def end_profiling(self) -> str:
+        """Stop profiling and return the profile's path."""
+        return str(self._session.end_profiling())
+
     def _bound_call(self, inputs: Buffers, outputs: Buffers) -> Callable[[], None]:
         import onnxruntime
 
@@ -115,13 +124,16 @@ class OnnxBackend:
         threads: Intra-op threads on the CPU.
     """
 
-    def __init__(self, bundle: Bundle, device: str = "cpu", threads: int = 1) -> None:
+    def __init__(
+        self, bundle: Bundle, device: str = "cpu", threads: int = 1, profile_to: Path | None = None
+    ) -> None:
         """Load every graph of the bundle.
 
         Args:
             bundle: A loaded bundle.
             device: ``cpu``, ``cuda``, ``tensorrt``, or ``auto`` for the first that works.
             threads: Intra-op threads, 1–64; more than 1 helps only models above ~50 M parameters.
+            profile_to: Folder for a profile of every graph; None: no profiling.
 
         Raises:
             DeviceError: The device was asked for and onnxruntime would not really use it.
@@ -131,7 +143,7 @@ class OnnxBackend:
         _check_settings(device, threads)
         self.threads = threads
         self._bundle = bundle
-        self.device, sessions = _open(bundle, device, threads)
+        self.device, sessions = _open(bundle, device, threads, profile_to)
         self._graphs = {name: self._graph(name, session) for name, session in sessions.items()}
         if self.device != "cpu" and bundle.manifest.precision == "int8":
             logger.warning("int8 graphs run partly on the CPU; export --precision fp32 for %s", self.device)
@@ -184,13 +196,13 @@ def _why_absent(device: str) -> str:
     )
 
 
-def _open(bundle: Bundle, device: str, threads: int) -> tuple[str, dict[str, Any]]:
+def _open(bundle: Bundle, device: str, threads: int, profile_to: Path | None) -> tuple[str, dict[str, Any]]:
     if device != "auto":
-        return device, _open_on(bundle, device, threads)
+        return device, _open_on(bundle, device, threads, profile_to)
     tried: list[str] = []
     for candidate in _FALLBACK_ORDER:
         try:
-            sessions = _open_on(bundle, candidate, threads)
+            sessions = _open_on(bundle, candidate, threads, profile_to)
         except DeviceError as error:
             tried.append(f"{candidate}: {error}")
             continue
@@ -199,20 +211,21 @@ def _open(bundle: Bundle, device: str, threads: int) -> tuple[str, dict[str, Any
     raise DeviceError(f"device auto: nothing works: {'; '.join(tried)}")
 
 
-def _open_on(bundle: Bundle, device: str, threads: int) -> dict[str, Any]:
+def _open_on(bundle: Bundle, device: str, threads: int, profile_to: Path | None) -> dict[str, Any]:
     why = _why_absent(device)
     if why:
         raise DeviceError(f"--device {device}: {why}")
-    return {name: _open_graph(bundle, name, device, threads) for name in GRAPH_NAMES}
+    return {name: _open_graph(bundle, name, device, threads, profile_to) for name in GRAPH_NAMES}
 
 
-def _open_graph(bundle: Bundle, name: str, device: str, threads: int) -> Any:
+def _open_graph(bundle: Bundle, name: str, device: str, threads: int, profile_to: Path | None = None) -> Any:
     onnxruntime = _import_onnxruntime()
+    options = _session_options(onnxruntime, threads)
+    if profile_to is not None:
+        options.enable_profiling, options.profile_file_prefix = True, str(profile_to / name)
     path, provider = bundle.graph_path(name), _PROVIDERS[device]
     try:
-        session = onnxruntime.InferenceSession(
-            str(path), _session_options(onnxruntime, threads), providers=_provider_list(device)
-        )
+        session = onnxruntime.InferenceSession(str(path), options, providers=_provider_list(device))
     except Exception as error:  # onnxruntime raises many private types
         if device != "cpu":
             raise DeviceError(f"--device {device}: {name} does not start there: {error}") from error
