@@ -133,7 +133,7 @@ def timed_decoder(hop: TorchHops) -> float:
     """Return the median time of the decoder alone, launched as the hop is."""
 
     def decode() -> None:
-        hop.program.decode(hop.memory.latent)
+        hop.program(1).decode(hop.memory.latent)
 
     run = hop.recorded(decode)
     return float(np.median([synchronised_ms(run, hop) for _ in range(50)]))
@@ -164,8 +164,8 @@ def count_launches(hop: TorchHops, settings: SamplingSettings) -> int:
     """Return how many operations a whole hop launches when nothing is fused."""
     before = hop.memory.copy()
     with torch.inference_mode(), Launches() as launches:
-        hop.program.prepare()
-        hop.program.finish("consistency", settings.sigmas)
+        hop.program(1).prepare()
+        hop.program(1).finish("consistency", settings.sigmas)
     hop.memory.restore(before)
     return launches.count
 

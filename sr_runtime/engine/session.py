@@ -32,6 +32,7 @@ BACKENDS: Final = ("onnx", "torch")
 
 TOGETHER: Final = 16
 """Most shared sessions that are computed in one go; with more, there is a second group."""
+TOGETHER_ON_A_GPU: Final = 128
 
 
 class Engine:
@@ -135,12 +136,12 @@ class Engine:
         for hops in self._shared:
             if not hops.is_full:
                 return hops
-        self._shared.append(self._hops(TOGETHER))
+        self._shared.append(self._hops(TOGETHER if self.device == "cpu" else TOGETHER_ON_A_GPU))
         return self._shared[-1]
 
     def _hops(self, capacity: int) -> Hops:
         if isinstance(self.backend, TorchBackend):
-            return self.backend.hops(self.bundle)
+            return self.backend.hops(self.bundle, capacity)
         return OnnxHops(self.backend, self.bundle, capacity)
 
 

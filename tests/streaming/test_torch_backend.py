@@ -10,7 +10,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from sr_runtime.engine.backends.torch_cuda.backend import open_torch
 from sr_runtime.engine.backends.torch_cuda.program import Memory
 from sr_runtime.engine.bundle import Bundle, load_bundle
-from sr_runtime.engine.session import Engine, Session
+from sr_runtime.engine.session import Engine, Session, Step, step_together
 from sr_runtime.errors import BundleError, ConfigError, DeviceError
 from sr_runtime.picture import stretch
 from tests.small_model import WINDOW, moving_pictures, small_bundle
@@ -86,6 +86,29 @@ def test_sessions_of_one_engine_do_not_hear_each_other():
     assert np.array_equal(alone, np.concatenate(mixed))
 
 
+def test_sessions_computed_together_sound_as_alone_while_others_come_and_go():
+    """Within rounding: with other shapes, torch may take another way through the same sum."""
+    engine, pictures = Engine(small_bundle(), backend="torch"), moving_pictures(HOPS)
+    options = [
+        {"nfe": 4, "guidance": 3.0},
+        {"nfe": 1, "guidance": 1.0},
+        {"nfe": 4},
+        {"nfe": 5, "sampler": "heun"},
+    ]
+    alone = [engine.open_session(seed, **given) for seed, given in enumerate(options)]
+    shared = [engine.open_session(seed, shared=True, **given) for seed, given in enumerate(options)]
+    running = [0, 1, 2, 3]
+    for hop, picture in enumerate(pictures):
+        if hop == 9:
+            shared[0].close()
+            running = [1, 2, 3]
+        now = [seed for seed in running if not (seed == 2 and 12 <= hop < 15)]
+        sounds = step_together([Step(shared[seed], picture, hop == 20) for seed in now])
+        for seed, sound in zip(now, sounds, strict=True):
+            expected = alone[seed].step(picture, hop == 20)
+            assert np.allclose(sound, expected, atol=2e-4 * np.abs(expected).max() + 1e-6), (hop, seed)
+
+
 def test_half_precision_stays_near():
     bundle = small_bundle()
     exact = play(Engine(bundle, backend="torch").open_session(1, nfe=1))
@@ -102,7 +125,7 @@ def test_pictures_are_stretched_to_the_bit_as_everywhere(size):
     session = Engine(small_bundle(), backend="torch").open_session()
     memory: Memory = session._hops.memory
     frame = np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
-    memory.show(torch.from_numpy(frame))
+    memory.show(0, torch.from_numpy(frame))
     assert np.array_equal(memory["image"][0].numpy(), stretch(frame, 64, 48))
 
 
@@ -120,9 +143,9 @@ def test_nothing_within_a_hop_moves_or_asks_the_host():
     hop = session._hops
     places = [tensor.data_ptr() for tensor in hop.memory.all()]
     with torch.inference_mode(), Moves():
-        hop.program.prepare()
-        hop.program.finish("consistency", session.settings.sigmas)
-        hop.program.look()
+        hop.program(1).prepare()
+        hop.program(1).finish("consistency", session.settings.sigmas)
+        hop.program(1).look()
     assert [tensor.data_ptr() for tensor in hop.memory.all()] == places
 
 

@@ -3,11 +3,11 @@
 A hop of the paper's size is some 1,300 small kernels. Launched one by one they take longer than they run;
 recorded once and replayed they are one launch. So every tensor that a hop reads or writes keeps its place:
 rings are written at a slot that the graph computes from the position, rotary angles and mask come from the
-position too, and what changes from hop to hop (picture, noise, guidance) is copied to fixed places.
+position too, and what changes (pictures, noise, guidance, who has a hop due) is copied to fixed places.
 
-    host      picture ── pinned ──┐      noise, ω ──┐                        ┌── pinned ── sound
+    host      pictures ── pinned ─┐      noise, ω ──┐                        ┌── pinned ── sounds
     device        stretch ─► image ─► [ vision ─► transformer ─► head ─► decoder ]      [ audio-token pass ]
-                                      one graph per sampler setting                      another, run ahead
+                         one graph per sampler setting and power of two of sessions      another, run ahead
 
 The same functions run on the CPU without a graph: that is how they are tested. The bundle must have been
 exported with its networks (``--torch``). Thread: inference.
@@ -16,19 +16,19 @@ exported with its networks (``--torch``). Thread: inference.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from sr_runtime.engine.bundle import Bundle
+from sr_runtime.engine.bundle import Bundle, SamplerName
 from sr_runtime.engine.hop import Computed, Due
 from sr_runtime.engine.member import Member
 from sr_runtime.engine.noise import philox_normal
-from sr_runtime.engine.settings import SamplingSettings
 from sr_runtime.engine.timings import Stopwatch
 from sr_runtime.errors import BundleError, ConfigError, DeviceError, MissingDependency
-from sr_runtime.types import HOP_SAMPLES, Frame, State
+from sr_runtime.types import Frame, State
 
 if TYPE_CHECKING:
     import torch
@@ -61,9 +61,9 @@ class TorchBackend:
         if self.device == "cpu":
             _import_torch().set_num_threads(threads)
 
-    def hops(self, bundle: Bundle) -> TorchHops:
-        """Return what computes a new session's hops."""
-        return TorchHops(self, bundle)
+    def hops(self, bundle: Bundle, capacity: int = 1) -> TorchHops:
+        """Return what computes the hops of up to so many sessions."""
+        return TorchHops(self, bundle, capacity)
 
 
 def open_torch(
@@ -96,100 +96,150 @@ def open_torch(
 
 
 class TorchHops:
-    """Hops in torch, of one session; see :class:`~sr_runtime.engine.hop.Hops`.
+    """Hops in torch, of several sessions together; see :class:`~sr_runtime.engine.hop.Hops`.
+
+    A pass runs over the first 1, 2, 4, 8 … places, so that there are few graphs to record; sessions among
+    them that have no hop due stay as they are. Sessions with other noise levels are another pass.
 
     Args:
         backend: Of the bundle.
-        bundle: Says how the first picture is treated.
+        bundle: Says what a session's state is, and how the first picture is treated.
+        capacity: Most sessions.
 
     Attributes:
-        memory: The session's tensors.
-        program: What is done with them.
+        memory: The sessions' tensors.
     """
 
-    memory: Memory
-    program: HopProgram
+    def __init__(self, backend: TorchBackend, bundle: Bundle, capacity: int = 1) -> None:
+        from sr_runtime.engine.backends.torch_cuda.program import Memory
 
-    def __init__(self, backend: TorchBackend, bundle: Bundle) -> None:
         self._torch = _import_torch()
         self._networks, self._image = backend.networks, bundle.image
-        levels = bundle.manifest.sampling.consistency_sigmas.values()
-        self._evaluations = max(len(each) for each in levels)
-        self._graphs: dict[Any, Callable[[], None]] = {}
+        self._capacity, self._members = capacity, list[Member]()
         self._is_cuda = backend.device == "cuda"
-        self._results = self._pinned((HOP_SAMPLES, 2)), self._pinned((1, bundle.manifest.latent_size))
-        self.is_full = False
+        self._graphs: dict[Any, Callable[[], None]] = {}
+        self._programs: dict[int, HopProgram] = {}
+        self.memory: Memory = Memory(backend.networks, bundle, capacity)
+        # Pageable on purpose, unlike the noise: a pass may start before the copy of the last one is done.
+        self._guidance = self._torch.zeros(capacity)
+        self._is_due = self._torch.zeros(capacity, dtype=self._torch.bool)
+        self._noise = self._pinned_like("noise")
+        self._results = self._pinned_like("audio"), self._pinned_like("latent")
+
+    @property
+    def is_full(self) -> bool:
+        """See :class:`~sr_runtime.engine.hop.Hops`."""
+        return len(self._members) == self._capacity
+
+    def program(self, count: int) -> HopProgram:
+        """Return the program for the first ``count`` places."""
+        from sr_runtime.engine.backends.torch_cuda.program import HopProgram
+
+        if count not in self._programs:
+            self._programs[count] = HopProgram(self._networks, self.memory, count)
+        return self._programs[count]
 
     def join(self, state: State) -> Member:
         """See :class:`~sr_runtime.engine.hop.Hops`."""
-        from sr_runtime.engine.backends.torch_cuda.program import HopProgram, Memory
-
         assert not self.is_full
-        self.is_full = True
-        self._graphs.clear()  # They were recorded with the tensors of the session before.
-        self.memory = Memory(self._networks, state, self._evaluations)
-        self.program = HopProgram(self._networks, self.memory)
-        return Member(state)
+        member = Member(state, len(self._members))
+        self._members.append(member)
+        self.load(member)
+        return member
 
     def leave(self, member: Member) -> None:
         """See :class:`~sr_runtime.engine.hop.Hops`."""
         self.save(member)
-        self.is_full = False
+        last = self._members.pop()
+        if last is not member:
+            self.memory.move(last.index, member.index)
+            last.index = member.index
+            self._members[last.index] = last
 
     def prepare(self, due: Sequence[Due]) -> None:
         """See :class:`~sr_runtime.engine.hop.Hops`; on a GPU it is only started here."""
-        (one,) = due
-        self.memory.set_guidance(one.settings.guidance)
-        self._run("prepare", self.program.prepare)
+        self._tell(due)
+        self._run("prepare", lambda program: program.prepare())
 
     def compute(self, due: Sequence[Due]) -> list[Computed]:
         """See :class:`~sr_runtime.engine.hop.Hops`."""
-        watch, (one,) = Stopwatch(), due
-        if one.frame is not None:
-            self._show(one.member, one.frame, one.is_cut)
-        settings = one.settings
-        self._set(one.member.hop, settings)
-        key = settings.sampler, settings.sigmas
-        self._run(key, lambda: self.program.finish(settings.sampler, settings.sigmas))
-        audio, latent = self._fetch()
-        return [Computed(latent, audio, 0.0, 0.0, 0.0, watch.lap())]
+        watch = Stopwatch()
+        for each in due:
+            if each.frame is not None:
+                self._show(each.member, each.frame, each.is_cut)
+        groups: dict[Any, list[Due]] = {}
+        for each in due:
+            groups.setdefault((each.settings.sampler, each.settings.sigmas), []).append(each)
+        found: dict[int, Computed] = {}
+        for (sampler, sigmas), group in groups.items():
+            self._tell(group, with_noise=True)
+            self._run((sampler, sigmas), partial(_finish, sampler=sampler, sigmas=sigmas))
+            found.update(self._fetch(group, watch))
+        return [found[each.member.index] for each in due]
 
     def save(self, member: Member) -> None:
         """See :class:`~sr_runtime.engine.hop.Hops`."""
-        self.memory.save(member.state)
+        self.memory.save(member.index, member.state)
 
     def load(self, member: Member) -> None:
         """See :class:`~sr_runtime.engine.hop.Hops`."""
-        self.memory.load(member.state)
+        self.memory.load(member.index, member.state)
 
     def _show(self, member: Member, frame: Frame, is_cut: bool) -> None:
         picture = self._torch.from_numpy(np.require(frame, requirements=("C", "W")))  # copies read-only views
         if self._is_cuda:
             picture = picture.pin_memory()
-        self.memory.show(picture)
+        self.memory.show(member.index, picture)
         if is_cut or (not member.has_frame and self._image.first_difference == "zero"):
-            self._run("look", self.program.look)
+            self._tell_due([member.index])
+            self._run("look", lambda program: program.look())
         member.state["has_frame"][0] = True
 
-    def _set(self, hop: int, settings: SamplingSettings) -> None:
-        count = 1 if settings.sampler == "heun" else len(settings.sigmas)
-        size = self.memory.latent_size
-        noise = np.concatenate([philox_normal(settings.seed, hop, index, size) for index in range(count)])
-        self.memory.set_guidance(settings.guidance)
-        self.memory.set_noise(self._torch.from_numpy(noise))
+    def _tell(self, due: Sequence[Due], with_noise: bool = False) -> None:
+        """Hand the next pass which sessions have a hop due, their guidance, and their noise."""
+        for each in due:
+            member, settings = each.member, each.settings
+            self._guidance[member.index] = settings.guidance
+            if with_noise:
+                count = 1 if settings.sampler == "heun" else len(settings.sigmas)
+                size = self.memory.latent_size
+                for index in range(count):
+                    drawn = philox_normal(settings.seed, member.hop, index, size)
+                    self._noise[index, member.index] = self._torch.from_numpy(drawn[0])
+        self.memory.guidance.copy_(self._guidance)
+        if with_noise:
+            self.memory.noise.copy_(self._noise, non_blocking=True)
+        self._tell_due([each.member.index for each in due])
 
-    def _fetch(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return sound and latent; waits for the device."""
+    def _tell_due(self, places: Sequence[int]) -> None:
+        self._is_due.zero_()
+        self._is_due[list(places)] = True
+        self.memory.is_due.copy_(self._is_due)
+
+    def _fetch(self, due: Sequence[Due], watch: Stopwatch) -> dict[int, Computed]:
+        """Return sounds and latents by place; waits for the device."""
+        count = self._count
         for target, source in zip(self._results, (self.memory.audio, self.memory.latent), strict=True):
-            target.copy_(source, non_blocking=True)
+            target[:count].copy_(source[:count], non_blocking=True)
         if self._is_cuda:
             self._torch.cuda.current_stream().synchronize()
-        audio, latent = self._results
-        return audio.numpy(), latent.numpy().copy()
+        sounds, latents = (result.numpy() for result in self._results)
+        places = [each.member.index for each in due]
+        took_ms = watch.lap()
+        return {
+            at: Computed(latents[at : at + 1].copy(), sounds[at].copy(), 0.0, 0.0, 0.0, took_ms)
+            for at in places
+        }
 
-    def _run(self, key: Any, function: Callable[[], None]) -> None:
+    @property
+    def _count(self) -> int:
+        """Return over how many places a pass runs: the next power of two."""
+        return min(self._capacity, 1 << (len(self._members) - 1).bit_length())
+
+    def _run(self, name: Any, part: Callable[[HopProgram], None]) -> None:
+        key, program = (name, self._count), self.program(self._count)
         if key not in self._graphs:
-            self._graphs[key] = self.recorded(function)
+            self._graphs[key] = self.recorded(lambda: part(program))
         self._graphs[key]()
 
     def recorded(self, function: Callable[[], None]) -> Callable[[], None]:
@@ -212,9 +262,14 @@ class TorchHops:
         replay: Callable[[], None] = graph.replay
         return replay
 
-    def _pinned(self, shape: tuple[int, ...]) -> torch.Tensor:
+    def _pinned_like(self, name: str) -> torch.Tensor:
+        shape = getattr(self.memory, name).shape
         zeros: torch.Tensor = self._torch.zeros(shape, pin_memory=self._is_cuda)
         return zeros
+
+
+def _finish(program: HopProgram, sampler: SamplerName, sigmas: tuple[float, ...]) -> None:
+    program.finish(sampler, sigmas)
 
 
 def _import_torch() -> Any:

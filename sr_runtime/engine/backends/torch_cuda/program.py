@@ -1,8 +1,11 @@
-"""The hop in torch, as functions over tensors that never move: what a CUDA graph records.
+"""Hops in torch, as functions over tensors that never move: what a CUDA graph records.
 
 No function here takes or returns a tensor, reads one on the host, or makes a choice by one's value: all goes
-through :class:`Memory`. The networks are those of :mod:`sr_runtime.model`, the conventions those of a bundle
-(row 0 sees the video, row 1 the null token). Called by the torch backend. Thread: inference.
+through :class:`Memory`, whose first dimension are the sessions. A pass runs over the first ``count`` of them;
+those that have no hop due stay as they are. The networks are those of :mod:`sr_runtime.model`, the
+conventions those of a bundle. Called by the torch backend. Thread: inference.
+
+    rows of the rings   … c2 c1 c0 │ n0 n1 n2 …      c sees the video, n the null token; 0: first session
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ import torch
 from torch import Tensor
 
 from sr_runtime.engine.backends.torch_cuda.weights import TorchNetworks
-from sr_runtime.engine.bundle import SamplerName
+from sr_runtime.engine.bundle import Bundle, SamplerName
 from sr_runtime.model.attention import MASKED
 from sr_runtime.model.edm import consistency_sample, heun_sample
 from sr_runtime.model.generator import guide
@@ -29,46 +32,63 @@ HOST_ONLY: Final = frozenset({"hop", "is_prepared", "has_frame", "dc_block", "la
 
 
 class Memory:
-    """A session's tensors on the device, each at its place for as long as the session lives.
+    """The sessions' tensors on the device, each at its place for as long as they live.
 
     Args:
         networks: Say where and in which precision.
-        state: First values.
-        evaluations: Most that a hop may have, each with noise of its own; Heun's sampler needs one.
+        bundle: Says what a session's state is.
+        capacity: Most sessions.
     """
 
-    def __init__(self, networks: TorchNetworks, state: State, evaluations: int) -> None:
-        self.device = networks.device
-        rings = {name for name in state if name[:2] in ("k_", "v_") and name[2:].isdigit()}
-        self.tensors = {
-            name: torch.from_numpy(array).to(
-                self.device, networks.dtype if name in rings else None, copy=True
-            )
-            for name, array in state.items()
-            if name not in HOST_ONLY
-        }
+    def __init__(self, networks: TorchNetworks, bundle: Bundle, capacity: int) -> None:
+        self.device, self.capacity = networks.device, capacity
+        state = {name: array for name, array in bundle.initial_state().items() if name not in HOST_ONLY}
+        rings = [name for name in state if name[:2] in ("k_", "v_") and name[2:].isdigit()]
+        self._rings = {name: self._zeros(2 * capacity, state[name], networks.dtype) for name in rings}
+        self._rest = {name: self._zeros(capacity, state[name]) for name in state if name not in rings}
         layers = range(len(rings) // 2)
-        self.rings = [KeyValue(self.tensors[f"k_{layer}"], self.tensors[f"v_{layer}"]) for layer in layers]
+        self.rings = [KeyValue(self._rings[f"k_{layer}"], self._rings[f"v_{layer}"]) for layer in layers]
         self.latent_size = networks.generator.config.vae.latent
-        self.noise = torch.zeros(evaluations, self.latent_size, device=self.device)
-        self.guidance = torch.zeros((), device=self.device)
-        self.audio = torch.zeros(HOP_SAMPLES, 2, device=self.device)
-        self.latent = torch.zeros(1, self.latent_size, device=self.device)
+        evaluations = max(len(levels) for levels in bundle.manifest.sampling.consistency_sigmas.values())
+        self.noise = torch.zeros(evaluations, capacity, self.latent_size, device=self.device)
+        self.guidance = torch.zeros(capacity, device=self.device)
+        self.is_due = torch.zeros(capacity, dtype=torch.bool, device=self.device)
+        self.audio = torch.zeros(capacity, HOP_SAMPLES, 2, device=self.device)
+        self.latent = torch.zeros(capacity, self.latent_size, device=self.device)
         self._stretches: dict[tuple[int, int], Tensor] = {}
 
-    def __getitem__(self, name: str) -> Tensor:
-        """Return an entry of the state."""
-        return self.tensors[name]
+    def _zeros(self, rows: int, like: np.ndarray, dtype: torch.dtype | None = None) -> Tensor:
+        kind = dtype or torch.from_numpy(like).dtype
+        return torch.zeros(rows, *like.shape[1:], dtype=kind, device=self.device)
 
-    def save(self, state: State) -> None:
+    def __getitem__(self, name: str) -> Tensor:
+        """Return an entry of the state, of all sessions; not the rings."""
+        return self._rest[name]
+
+    def rows(self, count: int) -> slice:
+        """Return the rings' rows of the first ``count`` sessions."""
+        return slice(self.capacity - count, self.capacity + count)
+
+    def save(self, index: int, state: State) -> None:
         """Copy to a session's state."""
-        for name, tensor in self.tensors.items():
+        for name, tensor in self._of(index).items():
             np.copyto(state[name], tensor.to("cpu", torch.from_numpy(state[name]).dtype).numpy())
 
-    def load(self, state: State) -> None:
+    def load(self, index: int, state: State) -> None:
         """Copy from a session's state."""
-        for name, tensor in self.tensors.items():
-            tensor.copy_(torch.from_numpy(state[name]))
+        for name, tensor in self._of(index).items():
+            tensor.copy_(torch.from_numpy(np.ascontiguousarray(state[name])))
+
+    def move(self, source: int, target: int) -> None:
+        """Copy a session to another place."""
+        for old, new in zip(self._of(source).values(), self._of(target).values(), strict=True):
+            new.copy_(old)
+
+    def _of(self, index: int) -> dict[str, Tensor]:
+        """Return views of a session's tensors, shaped as its state is."""
+        first, second = self.capacity - 1 - index, self.capacity + index
+        rings = {name: ring[first : second + 1 : second - first] for name, ring in self._rings.items()}
+        return {**rings, **{name: tensor[index : index + 1] for name, tensor in self._rest.items()}}
 
     def copy(self) -> list[Tensor]:
         """Return what :meth:`restore` takes."""
@@ -79,17 +99,9 @@ class Memory:
         for tensor, old in zip(self.all(), before, strict=True):
             tensor.copy_(old)
 
-    def set_noise(self, noise: Tensor) -> None:
-        """Hand the next hop its noise (evaluations, latent)."""
-        self.noise[: len(noise)].copy_(noise, non_blocking=True)
-
-    def set_guidance(self, guidance: float) -> None:
-        """Hand the next pass its ω; at 1 the null row forgets all it had."""
-        self.guidance.fill_(guidance)
-
-    def show(self, frame: Tensor) -> None:
+    def show(self, index: int, frame: Tensor) -> None:
         """Stretch a picture uint8 (h, w, 3) into its place: to the bit what ``picture.stretch`` makes."""
-        target = self["image"][0]
+        target = self["image"][index]
         lines = frame.to(self.device, non_blocking=True)
         rows, columns = target.shape[:2]
         if lines.shape[0] != rows or lines.shape[1] != columns:
@@ -108,87 +120,108 @@ class Memory:
 
     def all(self) -> list[Tensor]:
         """Return every tensor whose place is fixed."""
-        return [*self.tensors.values(), self.noise, self.guidance, self.audio, self.latent]
+        told = [self.noise, self.guidance, self.is_due, self.audio, self.latent]
+        return [*self._rings.values(), *self._rest.values(), *told]
 
 
 class HopProgram:
-    """The hop's parts, each without arguments and results.
+    """The hops' parts for the first ``count`` sessions, each without arguments and results that are tensors.
 
     Args:
         networks: On the device.
-        memory: Of one session.
+        memory: Of the sessions.
+        count: How many sessions a pass runs over.
     """
 
-    def __init__(self, networks: TorchNetworks, memory: Memory) -> None:
-        self.networks, self.memory = networks, memory
+    def __init__(self, networks: TorchNetworks, memory: Memory, count: int) -> None:
+        self.networks, self.memory, self.count = networks, memory, count
+        places = torch.arange(count, device=memory.device)
+        self._row_places = torch.cat((places.flip(0), places))
+        self._row_is_null = torch.arange(2 * count, device=memory.device) >= count
         self._slots = torch.arange(memory.rings[0].key.shape[2], device=memory.device)
         self._decoder_states = tuple(networks.vae.initial_decoder_state(1))
 
     def prepare(self) -> None:
         """Run the audio token of the hop before through both rows."""
-        token = self.memory["audio_token"]
-        self.memory["audio_hidden"].copy_(self._append(token, token)[:1])
+        tokens = self._get("audio_token")
+        self._put("audio_hidden", self._append(tokens, tokens)[0])
 
     def look(self) -> None:
         """Take the picture as the one before, so that the difference is zero."""
-        self.memory["prev_grid"].copy_(self._grid())
+        self._put("prev_grid", self._grid())
 
     def finish(self, sampler: SamplerName, sigmas: Sequence[float]) -> None:
         """Compute the rest of a hop: picture to sound."""
         memory, generator = self.memory, self.networks.generator
         grid = self._grid()
-        token = generator.vision_token(*(part.to(self.networks.dtype) for part in self._seen(grid)))
-        memory["prev_grid"].copy_(grid)
-        hidden = self._append(token.reshape(1, 1, -1).float(), generator.null_token().reshape(1, 1, -1))
-        guided = guide(hidden[:1, 0], hidden[1:, 0], memory.guidance)
-        z = torch.cat((memory["audio_hidden"][:, 0], guided), dim=-1)
+        difference = grid - self._get("prev_grid")
+        token = generator.vision_token(*(part.to(self.networks.dtype) for part in (grid, difference)))
+        self._put("prev_grid", grid)
+        null = generator.null_token().reshape(1, 1, -1).expand(self.count, -1, -1)
+        seen, blind = self._append(token.unsqueeze(1).float(), null)
+        guided = guide(seen[:, 0], blind[:, 0], memory.guidance[: self.count, None])
+        z = torch.cat((self._get("audio_hidden")[:, 0], guided), dim=-1)
         latent = self._draw(z, sampler, sigmas)
-        memory.latent.copy_(latent)
-        memory["audio_token"].copy_(generator.audio_token(latent).reshape(1, 1, -1))
+        memory.latent[: self.count].copy_(latent)
+        self._put("audio_token", generator.audio_token(latent).unsqueeze(1))
         self.decode(latent)
 
-    def _seen(self, grid: Tensor) -> tuple[Tensor, Tensor]:
-        return grid, grid - self.memory["prev_grid"]
+    def _get(self, name: str) -> Tensor:
+        return self.memory[name][: self.count]
+
+    def _put(self, name: str, new: Tensor) -> None:
+        """Change an entry of the sessions that have a hop due."""
+        old = self._get(name)
+        is_due = self.memory.is_due[: self.count].reshape(-1, *[1] * (old.dim() - 1))
+        old.copy_(torch.where(is_due, new.to(old.dtype), old))
 
     def _grid(self) -> Tensor:
-        image = self.memory["image"].permute(0, 3, 1, 2).to(self.networks.dtype)
+        image = self._get("image").permute(0, 3, 1, 2).to(self.networks.dtype)
         features = self.networks.backbone(image).float()
         projected: Tensor = self.networks.generator.pca(features)
         return projected
 
-    def _append(self, conditional: Tensor, null: Tensor) -> Tensor:
-        """Append a token (1, 1, width) to each row; returns hidden vectors float32 (2, 1, width)."""
+    def _append(self, conditional: Tensor, null: Tensor) -> tuple[Tensor, Tensor]:
+        """Append a token (count, 1, width) to the rows of either kind; returns hidden vectors, likewise.
+
+        A session without a hop due has its keys and values written to a slot that it does not see.
+        """
         memory, config = self.memory, self.networks.generator.config.transformer
-        position = memory["position"]
-        slot = position % len(self._slots)
-        age = (slot - self._slots) % len(self._slots)
-        first = torch.cat((torch.zeros_like(position), memory["null_start"]))[:, None]
-        is_seen = (age > 0) & (position - age >= first)
+        position, start = self._get("position"), self._get("null_start")
+        at = position[self._row_places]
+        slot = at % len(self._slots)
+        age = (slot[:, None] - self._slots) % len(self._slots)
+        first = torch.where(self._row_is_null, start[self._row_places], torch.zeros_like(at))
+        is_seen = (age > 0) & (at[:, None] - age >= first[:, None])
         mask = torch.where(is_seen, 0.0, MASKED).to(self.networks.dtype)
-        cos, sin = rotary_angles(position, config.head_dim, config.rope_theta)
-        tokens = torch.cat((conditional, null)).to(self.networks.dtype)
-        hidden, news = self.networks.generator.transformer.step(tokens, memory.rings, cos, sin, mask)
-        for ring, new in zip(memory.rings, news, strict=True):
-            ring.key.index_copy_(2, slot, new.key)
-            ring.value.index_copy_(2, slot, new.value)
-        position.add_(1)
-        memory["null_start"].copy_(torch.where(memory.guidance == 1.0, position, memory["null_start"]))
-        return hidden.float()
+        cos, sin = rotary_angles(at, config.head_dim, config.rope_theta)
+        tokens = torch.cat((conditional.flip(0), null)).to(self.networks.dtype)
+        rows = memory.rows(self.count)
+        rings = [KeyValue(ring.key[rows], ring.value[rows]) for ring in memory.rings]
+        hidden, news = self.networks.generator.transformer.step(tokens, rings, cos, sin, mask)
+        for ring, new in zip(rings, news, strict=True):
+            place = slot.reshape(-1, 1, 1, 1).expand_as(new.key)
+            ring.key.scatter_(2, place, new.key)
+            ring.value.scatter_(2, place, new.value)
+        self._put("position", position + 1)
+        is_blind = memory.guidance[: self.count] == 1.0
+        self._put("null_start", torch.where(is_blind, position, start))
+        return hidden[: self.count].flip(0).float(), hidden[self.count :].float()
 
     def _draw(self, z: Tensor, sampler: SamplerName, sigmas: Sequence[float]) -> Tensor:
         def denoise(x: Tensor, sigma: Tensor) -> Tensor:
             return self.networks.generator.head(x, sigma, z)
 
-        noise = [row[None] for row in self.memory.noise]
+        noise = list(self.memory.noise[:, : self.count])
         if sampler == "heun":
             return heun_sample(denoise, noise[0], [*sigmas, 0.0])
         return consistency_sample(denoise, noise[: len(sigmas)], sigmas)
 
     def decode(self, latent: Tensor) -> None:
-        """Make the hop's sound of its latent (1, latent)."""
+        """Make the hop's sound of its latents (count, latent)."""
         memory, vae = self.memory, self.networks.vae
-        before = {name: memory[name] for name in self._decoder_states}
+        before = {name: self._get(name) for name in self._decoder_states}
         wave, after = vae.decode_step(vae.denormalise(latent.unsqueeze(-1)), before)
-        memory.audio.copy_(wave[0].T)
+        memory.audio[: self.count].copy_(wave.transpose(1, 2))
         for name in self._decoder_states:
-            memory[name].copy_(after[name])
+            self._put(name, after[name])
