@@ -1,7 +1,7 @@
 """How long it takes to be there: importing the packages, and from ``sr-runtime serve`` to the first sound.
 
-    python benchmarks/start.py --out out
-    python benchmarks/start.py --runs 20 --bundle path/to/bundle --out out
+    python -m benchmarks.start --out out
+    python -m benchmarks.start --runs 20 --bundle path/to/bundle --out out --page docs/performance.md
 
 Every import is that of a fresh interpreter whose files are in memory already; the interpreter's own start
 is not counted. *First sound* is from the start of the server's process to the first hop with sound in it,
@@ -11,23 +11,20 @@ of the wall clock; run it on an idle machine.
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import typer
-from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 
+from benchmarks.pages import caption, save, summary, table, write_page
 from sr_runtime.live.runtime import RuntimeProcess
-from sr_runtime.machine import commit, describe
 from sr_runtime.types import HOP_HZ
 
 GOALS = {"import sr_bridge": 150.0, "import sr_runtime": 300.0, "first sound": 3000.0}
@@ -73,16 +70,11 @@ def first_sound_ms(bundle: str) -> float:
     raise TimeoutError("no sound within 60 s; try sr-runtime doctor")
 
 
-def summary(times: list[float]) -> dict[str, float]:
-    """Return p50, p90, p99 and worst."""
-    p50, p90, p99 = (float(value) for value in np.percentile(times, [50, 90, 99]))
-    return {"p50": p50, "p90": p90, "p99": p99, "worst": max(times), "runs": len(times)}
-
-
 def command(
     out: Annotated[Path, typer.Option(help="Folder for start.json.")],
     runs: Annotated[int, typer.Option(min=1, help="Of every import; a quarter as many servers.")] = 20,
     bundle: Annotated[str, typer.Option(help="Bundle that the server loads.")] = "default",
+    page: Annotated[Path | None, typer.Option(help="Put the table between its markers of this page.")] = None,
 ) -> None:
     """Measure imports and the way to the first sound."""
     figures: dict[str, dict[str, float]] = {}
@@ -92,10 +84,8 @@ def command(
         _, heavy[name] = imported(module)  # reads the files into memory
         figures[name] = repeated(name, runs, partial(import_ms, module))
     figures["first sound"] = repeated("first sound", max(1, runs // 4), partial(first_sound_ms, bundle))
-    facts = {"ms": figures, "heavy": heavy, "bundle": bundle, "machine": describe(), "commit": commit()}
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "start.json").write_text(json.dumps(facts, indent=1) + "\n")
-    Console().print(as_table(figures, heavy))
+    facts = save(out, "start", {"ms": figures, "heavy": heavy, "bundle": bundle})
+    write_page(page, "start", markdown(facts))
 
 
 def repeated(title: str, runs: int, measure: Callable[[], float]) -> dict[str, float]:
@@ -103,14 +93,15 @@ def repeated(title: str, runs: int, measure: Callable[[], float]) -> dict[str, f
     return summary([measure() for _ in track(range(runs), title)])
 
 
-def as_table(figures: dict[str, dict[str, float]], heavy: dict[str, list[str]]) -> Table:
-    """Return what was measured as a table."""
-    table = Table("", "p50", "p90", "p99", "worst", "goal", "brings along")
-    for name, row in figures.items():
+def markdown(facts: dict[str, Any]) -> str:
+    """Return the table of docs/performance.md."""
+    rows = []
+    for name, row in facts["ms"].items():
         times = [f"{row[key]:.0f}" for key in ("p50", "p90", "p99", "worst")]
         goal = f"{GOALS[name]:.0f}" if name in GOALS else ""
-        table.add_row(name, *times, goal, " ".join(heavy.get(name, [])))
-    return table
+        rows.append([name, *times, row["n"], goal, " ".join(facts["heavy"].get(name, []))])
+    columns = ["", "p50", "p90", "p99", "worst", "n", "goal", "brings along"]
+    return f"{caption(facts, 'ms, one after the other.')}\n\n{table(columns, rows)}"
 
 
 if __name__ == "__main__":
