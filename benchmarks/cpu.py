@@ -10,7 +10,6 @@ every hop. Each row runs in a process of its own, whose largest memory is told, 
 from __future__ import annotations
 
 import json
-import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -20,7 +19,7 @@ import numpy as np
 import typer
 from rich.progress import track
 
-from benchmarks.pages import bundle_of, caption, draw, save, summary, table, write_page
+from benchmarks.pages import bundle_of, caption, draw, memory_mb, save, summary, table, write_page
 from sr_runtime.bench.busy import BusyCore
 from sr_runtime.bench.hops import moving_pictures
 from sr_runtime.engine.session import Engine
@@ -50,7 +49,7 @@ def measure(bundle: str, threads: int, seconds: float, nfe: int) -> dict[str, An
         "stages": {name: float(np.median([getattr(t, name) for t in timings])) for name in STAGES},
         "misses": sum(t.hop_ms > HOP_MS for t in timings),
         "sorted_hop_ms": sorted(round(t.hop_ms, 2) for t in timings)[:: max(1, len(timings) // 200)],
-        "memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "memory_mb": memory_mb(),
         "parameters": engine.bundle.manifest.parameters,
     }
 

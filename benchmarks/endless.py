@@ -5,7 +5,6 @@ python -m benchmarks.endless --out out [--minutes 60] [--paced] [--page docs/per
 
 from __future__ import annotations
 
-import resource
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,7 +12,7 @@ import numpy as np
 import typer
 from rich.progress import track
 
-from benchmarks.pages import bundle_of, caption, draw, save, summary, table, write_page
+from benchmarks.pages import bundle_of, caption, draw, memory_mb, save, summary, table, write_page
 from sr_runtime.bench.hops import moving_pictures
 from sr_runtime.engine.session import Engine
 from sr_runtime.live.pace import Pace
@@ -38,7 +37,7 @@ def command(
     times, memory = np.zeros(count), []
     for hop in track(range(count), "hops"):
         if hop % max(1, count // PARTS) == 0:
-            memory.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+            memory.append(memory_mb())
         session.prepare()
         if paced:
             pace.wait_for(hop + 1)

@@ -8,16 +8,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from sr_runtime.engine.bundle import MANIFEST
-from sr_runtime.export.facts import ExportOptions
-from sr_runtime.export.source import networks_from_config
-from sr_runtime.export.trained import export_bundle
 from sr_runtime.figures import write_json
 from sr_runtime.machine import commit, describe
 from sr_runtime.marked import fill
-from sr_runtime.model.presets import preset
 
 PERCENTS: Final = (50, 90, 99)
 BUNDLES: Final = Path(tempfile.gettempdir()) / "sr-benchmark-bundles"
@@ -36,9 +31,23 @@ def bundle_of(name: str) -> str:
         return name
     folder = BUNDLES / f"{name}-{commit()}"
     if not (folder / MANIFEST).exists():
+        from sr_runtime.export.facts import ExportOptions  # torch, which no measured process shall hold
+        from sr_runtime.export.source import networks_from_config
+        from sr_runtime.export.trained import export_bundle
+        from sr_runtime.model.presets import preset
+
         networks = networks_from_config(preset(name), seed=0)
         export_bundle(networks, folder, ExportOptions(name, with_encoder=False, guidance=3.0, nfe=4))
     return str(folder)
+
+
+def memory_mb() -> float:
+    """Return the most memory that this process has had, where the system tells (Linux), else 0."""
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return 0.0
+    (line,) = (line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) / 1024
 
 
 def save(out: Path, name: str, facts: dict[str, Any]) -> dict[str, Any]:
@@ -74,6 +83,8 @@ def write_page(page: Path | None, name: str, text: str) -> None:
 
 def draw(path: Path, curves: dict[str, tuple[Sequence[float], Sequence[float]]], x: str, y: str) -> None:
     """Draw curves, name → (x, y)."""
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(7.0, 3.6), layout="constrained")
     axes = figure.subplots()
     for label, (across, up) in curves.items():

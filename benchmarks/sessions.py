@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import typer
 from rich.progress import track
 
-from benchmarks.pages import bundle_of, caption, draw, save, summary, table, write_page
+from benchmarks.pages import bundle_of, caption, draw, memory_mb, save, summary, table, write_page
 from sr_runtime.bench.hops import moving_pictures
 from sr_runtime.engine.session import Engine, Session, Step, prepare_together, step_together
 from sr_runtime.engine.timings import Stopwatch
@@ -51,6 +51,7 @@ def row(engine: Engine, count: int, seconds: float, nfe: int | None, shared: boo
         "threads": engine.threads,
         "beat_ms": summary(times),
         "misses": sum(ms > HOP_MS for ms in times),
+        "memory_mb": memory_mb(),
     }
 
 
