@@ -1,13 +1,14 @@
 """The latency of the paper's table 6, by its definition, in this runtime: the ``paper`` preset on a GPU.
 
     python benchmarks/gpu/paper_latency.py --out out                                        on a GPU
-    python benchmarks/gpu/paper_latency.py --out out --preset mini --device cpu --clips 1   does it run?
+    python benchmarks/gpu/paper_latency.py --out out --preset mini --device cpu --clips 1 --sessions 4
 
 A clip is 8 s at 30 Hz, ω = 3, one clip at a time. *Waveform level* is from the picture on the host to 1600
 samples on the host, picture encoder included; *token level* leaves the decoder out, so it is the former less
 the decoder's own time, measured apart. Weights are random: they cost the same. Nothing waits between hops
 (``hot``), and once more paced at 30 hops/s, as a session is. The audio-token pass is timed with the hop that
-it prepares. Launches are counted as operations that compute (views are free).
+it prepares. Launches are counted as operations that compute (views are free). Last, a beat of many sessions
+computed together, at one evaluation.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from sr_runtime.engine.backends.torch_cuda.backend import TorchBackend, TorchHops
 from sr_runtime.engine.backends.torch_cuda.weights import on_device
 from sr_runtime.engine.bundle import Bundle, FileSpec, Manifest
-from sr_runtime.engine.session import Session
+from sr_runtime.engine.session import Session, Step, prepare_together, step_together
 from sr_runtime.engine.settings import SamplingSettings
 from sr_runtime.export.facts import ExportOptions, manifest_facts
 from sr_runtime.export.source import Networks, random_networks
@@ -37,6 +38,7 @@ from sr_runtime.types import HOP_HZ
 GUIDANCE = 3.0
 CLIP_HOPS = 8 * HOP_HZ
 WARM_HOPS = 10
+CROWD_BEATS = 60
 VIEWS = ("view", "reshape", "permute", "transpose", "expand", "slice", "select", "split", "detach", "alias",
          "unsqueeze", "squeeze", "as_strided", "t.default", "unbind")  # fmt: skip
 
@@ -49,6 +51,7 @@ def command(
     clips: Annotated[int, typer.Option(help="Clips of 8 s per setting.")] = 50,
     paced_seconds: Annotated[float, typer.Option(help="Of the paced run.")] = 20.0,
     size: Annotated[str, typer.Option(help="Pictures on the host, WIDTHxHEIGHT.")] = "1280x720",
+    sessions: Annotated[list[int] | None, typer.Option(help="Together; 1 to 128 by default.")] = None,
 ) -> None:
     """Measure NFE 1, 2 and 4, hot and paced."""
     width, height = (int(part) for part in size.split("x"))
@@ -70,9 +73,12 @@ def command(
         "machine": describe(),
         "rows": rows,
     }
+    facts["sessions"] = [
+        crowd(backend, bundle, pictures, count) for count in sessions or (1, 8, 32, 64, 100, 128)
+    ]
     out.mkdir(parents=True, exist_ok=True)
     (out / "paper_latency.json").write_text(json.dumps(facts, indent=1) + "\n")
-    for row in rows:
+    for row in (*rows, *facts["sessions"]):
         typer.echo(json.dumps(row))
 
 
@@ -109,6 +115,23 @@ def measure(
         "launches": count_launches(hop, settings),
         "hops": len(hot),
     }
+
+
+def crowd(backend: TorchBackend, bundle: Bundle, pictures: np.ndarray, count: int) -> dict[str, Any]:
+    """Return how long a beat of so many sessions takes, pictures of 160 × 90 on the host, back to back."""
+    hops = backend.hops(bundle, count)
+    settings = [
+        SamplingSettings.from_spec(bundle.manifest.sampling, seed=seed, nfe=1, sampler="consistency")
+        for seed in range(count)
+    ]
+    sessions = [Session(bundle, each, hops) for each in settings]
+    small, times = np.ascontiguousarray(pictures[:, ::8, ::8]), []
+    for beat in range(WARM_HOPS + CROWD_BEATS):
+        start = time.perf_counter()
+        step_together([Step(s, small[(beat + i) % len(small)]) for i, s in enumerate(sessions)])
+        prepare_together(sessions)
+        times.append(1e3 * (time.perf_counter() - start))
+    return {"sessions": count, "beat_ms": percentiles(times[WARM_HOPS:])}
 
 
 def step_ms(session: Session, picture: np.ndarray) -> float:
