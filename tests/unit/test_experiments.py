@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from experiments import codec, drift, render
+from experiments import average, codec, drift, render
 from experiments.drift_measures import judge_take, loop_strength, ratio_interval, spectral_centroid_hz
 from experiments.listening import Panel
 from experiments.render import TABLES, load_table
@@ -24,7 +24,7 @@ from experiments.workplace import Workplace
 from sr_runtime.data.store import ClipMeta, ClipStore
 from sr_runtime.errors import ConfigError, DataError
 from sr_runtime.evaluate.yamnet import Yamnet
-from sr_runtime.model.checkpoint import save_network
+from sr_runtime.model.checkpoint import load_generator, save_network
 from sr_runtime.model.generator import Generator
 from sr_runtime.model.presets import VAEConfig
 from sr_runtime.model.vae_compact import CompactVAE
@@ -322,3 +322,23 @@ def test_ratio_of_distances_sees_drift_and_nothing_where_there_is_none():
     assert steady["low"] < 1.0 < steady["high"]
     assert drifted["low"] > 1.1
     assert distances[1] > distances[0]
+
+
+def test_a_mean_of_networks_lies_between_them_and_loads(tmp_path: Path) -> None:
+    for name, value in (("one", 1.0), ("other", 3.0)):
+        generator = Generator(TINY)
+        with torch.no_grad():
+            for parameter in generator.parameters():
+                parameter.fill_(value)
+        save_network(tmp_path / name, generator, TINY, {"name": name})
+    average.command(tmp_path / "one", tmp_path / "other", tmp_path / "mean", share=0.25, half=True)
+    mean = load_generator(tmp_path / "mean")
+    assert all(torch.all(parameter == 1.5) for parameter in mean.parameters())
+
+
+def test_a_mean_of_different_shapes_is_refused(tmp_path: Path) -> None:
+    wider = replace(TINY, head=replace(TINY.head, width=2 * TINY.head.width))
+    for name, config in (("one", TINY), ("other", wider)):
+        save_network(tmp_path / name, Generator(config), config)
+    with pytest.raises(ConfigError, match="different shapes"):
+        average.command(tmp_path / "one", tmp_path / "other", tmp_path / "mean")
