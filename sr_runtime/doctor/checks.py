@@ -61,13 +61,15 @@ def onnxruntime_wheel() -> Finding:
 
 
 def compute_devices() -> Finding:
-    """Look at the devices that onnxruntime offers."""
-    from sr_runtime.engine.backends.onnx import available_devices
+    """Look at the devices that onnxruntime offers; with the GPU wheel, a GPU is what somebody wants."""
+    from sr_runtime.engine.backends.providers import available_devices
 
     absent = available_devices()
     present = [device for device, why in absent.items() if not why]
     if "cpu" not in present:
         return Finding("compute devices", Verdict.PROBLEM, absent["cpu"], "pip install 'sr-runtime[cpu]'")
+    if package_version("onnxruntime-gpu") and "cuda" not in present:
+        return Finding("compute devices", Verdict.PROBLEM, f"no cuda: {absent['cuda']}")
     return Finding("compute devices", Verdict.OK, ", ".join(present))
 
 

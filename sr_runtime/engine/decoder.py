@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from sr_runtime.engine.backends.onnx import OnnxGraph, empty_rows
+from sr_runtime.engine.backends.onnx import OnnxGraph
 from sr_runtime.engine.member import Member
 from sr_runtime.types import Audio
 
@@ -26,7 +26,7 @@ class DecoderStage:
     """
 
     def __init__(self, graph: OnnxGraph, capacity: int = 1) -> None:
-        inputs, outputs = (empty_rows(specs, capacity) for specs in (graph.spec.inputs, graph.spec.outputs))
+        inputs, outputs = (graph.rows(specs, capacity) for specs in (graph.spec.inputs, graph.spec.outputs))
         self._latents, self._audio = inputs["latent"], outputs["audio"]
         self._states = [
             (name, before, outputs[f"{name}_new"]) for name, before in inputs.items() if name != "latent"

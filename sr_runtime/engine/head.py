@@ -15,7 +15,7 @@ from itertools import groupby
 import numpy as np
 import numpy.typing as npt
 
-from sr_runtime.engine.backends.onnx import OnnxGraph, empty_rows
+from sr_runtime.engine.backends.onnx import OnnxGraph
 from sr_runtime.engine.member import Member
 from sr_runtime.engine.noise import philox_normal
 from sr_runtime.engine.sampling import sample_consistency, sample_heun
@@ -65,11 +65,13 @@ class HeadStage:
 
     def __init__(self, condition: OnnxGraph, head: OnnxGraph, capacity: int, levels: int) -> None:
         rows = capacity * levels
-        inputs, outputs = (empty_rows(specs, rows) for specs in (head.spec.inputs, head.spec.outputs))
-        before = {**empty_rows(condition.spec.inputs, rows), "sigma": inputs["sigma"]}
+        modulation = condition.resident_rows(condition.spec.outputs, rows)
+        inputs = {**head.rows(head.spec.inputs, rows), **modulation}
+        outputs = head.rows(head.spec.outputs, rows)
+        before = {**condition.rows(condition.spec.inputs, rows), "sigma": inputs["sigma"]}
         self._x, self._sigma, self._z = inputs["x_t"], inputs["sigma"], before["z"]
         self._denoised, self._audio_tokens = outputs["denoised"], outputs["audio_token"]
-        self._condition = condition.bind(before, {"modulation": inputs["modulation"]})
+        self._condition = condition.bind(before, modulation)
         self._head = head.bind(inputs, outputs)
 
     def sample(self, draws: Sequence[Draw]) -> list[Array]:

@@ -172,9 +172,10 @@ class OnnxHops:
         return self._transformer.append(given, len(self._members))
 
     def save(self, member: Member) -> None:
-        """See :class:`Hops`: the arrays are the memory."""
+        """See :class:`Hops`."""
+        self._transformer.save(member)
 
     def load(self, member: Member) -> None:
         """See :class:`Hops`."""
         member.repeat_token = None
-        self._transformer.forget(member)
+        self._transformer.load(member)

@@ -247,11 +247,21 @@ class Session:
             self._is_closed = True
 
     def reset(self) -> None:
-        """Start again as a new session would: same settings, empty memory, hop 0."""
+        """Start again as a new session would: same settings, empty memory, hop 0.
+
+        Raises:
+            SessionError: The session is closed.
+        """
+        self._check_open()
         self._replace_state(self.bundle.initial_state())
 
     def state(self) -> State:
-        """Return a copy of the whole memory: flat name → array, as the bundle's manifest describes it."""
+        """Return a copy of the whole memory: flat name → array, as the bundle's manifest describes it.
+
+        Raises:
+            SessionError: The session is closed.
+        """
+        self._check_open()
         self._hops.save(self._member)
         return {name: array.copy() for name, array in self._state.items()}
 
@@ -259,8 +269,9 @@ class Session:
         """Go on from a saved state (of the same bundle).
 
         Raises:
-            SessionError: An array is missing, unknown, or of another shape or type.
+            SessionError: An array is missing, unknown, or of another shape or type; or the session is closed.
         """
+        self._check_open()
         _check_state(self._state, state)
         self._replace_state(state)
 
@@ -270,9 +281,13 @@ class Session:
         self._hops.load(self._member)
 
     def _due(self, frame: Frame | None = None, is_cut: bool = False) -> Due:
+        self._check_open()
+        return Due(self._member, self.in_use, frame, is_cut)
+
+    def _check_open(self) -> None:
+        """Refuse what would touch the memory of whoever has its place now."""
         if self._is_closed:
             raise SessionError("the session is closed; open another one")
-        return Due(self._member, self.in_use, frame, is_cut)
 
     def _note_prepared(self, prepare_ms: float) -> None:
         self._state["is_prepared"][0] = True

@@ -5,6 +5,7 @@ Called by the session. Thread: any.
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Self
 
@@ -111,7 +112,8 @@ class Relief:
     def applied(self, settings: SamplingSettings) -> SamplingSettings:
         """Return what is left of the settings. Heun's sampler keeps its evaluations: with few it is noise."""
         if self.most_nfe is not None and settings.sampler == "consistency" and settings.nfe > self.most_nfe:
-            settings = settings.with_changes(nfe=self.most_nfe)
+            with contextlib.suppress(ConfigError):  # A bundle need not have noise levels for so few.
+                settings = settings.with_changes(nfe=self.most_nfe)
         return settings if self.is_guided else settings.with_changes(guidance=1.0)
 
 

@@ -16,15 +16,17 @@ Called by the hop. Thread: inference.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from sr_runtime.engine.backends.onnx import OnnxGraph, empty_rows
-from sr_runtime.engine.bundle import TransformerSpec
+from sr_runtime.engine.backends.onnx import OnnxGraph
+from sr_runtime.engine.bundle import TensorSpec, TransformerSpec
 from sr_runtime.engine.member import Member
+from sr_runtime.engine.rings import DeviceRings, HostRings, Rings, pair
 from sr_runtime.engine.rotation import Rotation
 
 HIDDEN_FROM_ATTENTION = np.float32(-1e30)
@@ -51,8 +53,8 @@ class NextToken:
 class TransformerStage:
     """Runs ``transformer(tokens, k_*, v_*, cos, sin, mask) → hidden, k_new_*, v_new_*`` for several sessions.
 
-    Uses ``k_*``, ``v_*``, ``position`` and ``null_start`` of their states, in place; the rings are views of
-    this stage's memory.
+    Uses ``k_*``, ``v_*``, ``position`` and ``null_start`` of their states; on the CPU in place, the rings
+    being views of this stage's memory.
 
     Args:
         graph: The transformer graph.
@@ -63,28 +65,26 @@ class TransformerStage:
     def __init__(self, graph: OnnxGraph, spec: TransformerSpec, capacity: int = 1) -> None:
         self._window, self._middle = spec.window, capacity
         self._rotation = Rotation(spec.head_size, spec.rope_theta)
-        names = [f"{kind}_{layer}" for layer in range(spec.layers) for kind in ("k", "v")]
-        inputs, outputs = (
-            empty_rows(specs, 2 * capacity) for specs in (graph.spec.inputs, graph.spec.outputs)
-        )
-        self._rings = {name: inputs[name] for name in names}
-        self._writes = [(inputs[name], outputs[f"{name[0]}_new{name[1:]}"]) for name in names]
+        inputs, outputs = (graph.rows(specs, 2 * capacity) for specs in _small(graph))
+        rings, new = (graph.resident_rows(specs, 2 * capacity) for specs in _large(graph))
+        self._rings: Rings = _rings(graph, rings, new)
         self._tokens, self._cos, self._sin = inputs["tokens"], inputs["cos"], inputs["sin"]
         self._mask = inputs["mask"].reshape(2 * capacity, -1)
         self._hidden: Hidden = outputs["hidden"]
-        self._run = graph.bind(inputs, outputs)
+        self._run = graph.bind({**inputs, **rings}, {**outputs, **new})
 
     def join(self, member: Member, count: int) -> None:
         """Give a session the place ``count`` and take over its rings; its state's are views from now on."""
         member.index = count
-        for name, ring in self._rings.items():
-            view = self._both(ring, count)
-            np.copyto(view, member.state[name])
-            member.state[name] = view
-        self.forget(member)
+        self.load(member)
 
-    def forget(self, member: Member) -> None:
-        """Derive the masks from the state again, because it was replaced."""
+    def save(self, member: Member) -> None:
+        """Bring the state's rings up to date."""
+        self._rings.save(member.state, self._rows(member.index))
+
+    def load(self, member: Member) -> None:
+        """Take over the state, because it was replaced: its rings, and the masks that follow from it."""
+        self._rings.adopt(member.state, self._rows(member.index))
         last = member.position
         self._show(self._conditional(member.index), last, 0)
         self._show(self._null(member.index), last, int(member.state["null_start"][0]))
@@ -109,6 +109,7 @@ class TransformerStage:
             self._place(token)
         is_guided = any(token.null is not None for token in tokens)
         self._run(self._middle - count, self._middle + (count if is_guided else 0))
+        self._write(tokens)
         return [self._finish(token) for token in tokens]
 
     def _place(self, token: NextToken) -> None:
@@ -121,28 +122,34 @@ class TransformerStage:
                 self._rotation.write(member.position, self._cos[row], self._sin[row])
                 self._mask[row, slot] = HIDDEN_FROM_ATTENTION
 
+    def _write(self, tokens: Sequence[NextToken]) -> None:
+        """Write the new keys and values to their slots."""
+        places = [
+            (row, token.member.position % self._window)
+            for token in tokens
+            for row in self._rows(token.member.index)[: 1 if token.null is None else 2]
+        ]
+        self._rings.write([row for row, _ in places], [slot for _, slot in places])
+
     def _finish(self, token: NextToken) -> Hidden:
-        """Write the new keys and values to their slot, and return both hidden vectors."""
+        """Let the next tokens see this one, and return both hidden vectors."""
         member, state = token.member, token.member.state
-        slot, first, second = member.position % self._window, *self._rows(member.index)
-        for ring, new in self._writes:
-            ring[first, :, slot] = new[first, :, 0]
+        slot, (first, second) = member.position % self._window, self._rows(member.index)
         self._mask[first, slot] = 0.0
         state["position"][0] += 1
         if token.null is None:
             state["null_start"][0] = member.position
             self._mask[second] = HIDDEN_FROM_ATTENTION
         else:
-            for ring, new in self._writes:
-                ring[second, :, slot] = new[second, :, 0]
             self._mask[second, slot] = 0.0
-        return self._both(self._hidden, member.index)
+        hidden: Hidden = pair(self._hidden, (first, second))
+        return hidden
 
     def leave(self, member: Member, last: Member) -> None:
         """Take a session's place away; the last one moves into it."""
-        for name, ring in self._rings.items():
-            member.state[name] = self._both(ring, member.index).copy()
+        self._rings.release(member.state, self._rows(member.index))
         if last is not member:
+            self.save(last)
             self.join(last, member.index)
 
     def _conditional(self, index: int) -> int:
@@ -154,7 +161,22 @@ class TransformerStage:
     def _rows(self, index: int) -> tuple[int, int]:
         return self._conditional(index), self._null(index)
 
-    def _both(self, rows: Hidden, index: int) -> Hidden:
-        """Return a view of a session's two rows."""
-        first, second = self._rows(index)
-        return rows[first : second + 1 : second - first]
+
+def _is_large(spec: TensorSpec) -> bool:
+    """Tell whether a tensor is keys or values, which the host has no need to see."""
+    return spec.name.startswith(("k_", "v_"))
+
+
+def _small(graph: OnnxGraph) -> list[tuple[TensorSpec, ...]]:
+    sides = (graph.spec.inputs, graph.spec.outputs)
+    return [tuple(spec for spec in side if not _is_large(spec)) for side in sides]
+
+
+def _large(graph: OnnxGraph) -> list[tuple[TensorSpec, ...]]:
+    sides = (graph.spec.inputs, graph.spec.outputs)
+    return [tuple(spec for spec in side if _is_large(spec)) for side in sides]
+
+
+def _rings(graph: OnnxGraph, rings: Mapping[str, Any], new: Mapping[str, Any]) -> Rings:
+    newest = {name: new[f"{name[0]}_new{name[1:]}"] for name in rings}
+    return DeviceRings(graph.memory, rings, newest) if graph.memory else HostRings(rings, newest)

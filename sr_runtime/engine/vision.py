@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from sr_runtime.engine.backends.onnx import OnnxGraph, empty_rows
+from sr_runtime.engine.backends.onnx import OnnxGraph
 from sr_runtime.engine.bundle import ImageSpec
 from sr_runtime.engine.member import Member
 from sr_runtime.errors import SessionError
@@ -34,7 +34,7 @@ class VisionStage:
 
     def __init__(self, graph: OnnxGraph, image: ImageSpec, capacity: int = 1) -> None:
         self._spec = image
-        inputs, outputs = (empty_rows(specs, capacity) for specs in (graph.spec.inputs, graph.spec.outputs))
+        inputs, outputs = (graph.rows(specs, capacity) for specs in (graph.spec.inputs, graph.spec.outputs))
         self._images, self._previous = inputs["image"], inputs["prev_grid"]
         self._grids, self._tokens = outputs["grid"], outputs["token"]
         self._run = graph.bind(inputs, outputs)

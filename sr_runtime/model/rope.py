@@ -50,3 +50,14 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     real, imaginary = pairs[..., 0], pairs[..., 1]
     cos, sin = cos.to(x.dtype), sin.to(x.dtype)
     return torch.stack((real * cos - imaginary * sin, real * sin + imaginary * cos), dim=-1).flatten(-2)
+
+
+def spread_angles(cos: Tensor, sin: Tensor) -> tuple[Tensor, Tensor]:
+    """Return cosine and signed sine of every number of a head (..., head_dim), for :func:`rotate_spread`."""
+    return cos.repeat_interleave(2, -1), torch.stack((-sin, sin), dim=-1).flatten(-2)
+
+
+def rotate_spread(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Rotate as :func:`rotate` does, with angles that are spread: three launches instead of seven."""
+    swapped = x.reshape(*x.shape[:-1], -1, 2).flip(-1).flatten(-2)
+    return torch.addcmul(x * cos, swapped, sin)

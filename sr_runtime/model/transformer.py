@@ -2,8 +2,8 @@
 
 LLaMA-style: pre-RMSNorm, SwiGLU, rotary positions, grouped key/value heads, no biases. A position sees
 itself and the ``window`` − 1 tokens before it, in training (mask) as in streaming (ring), so a session never
-leaves what was trained. The streaming form is the *delta* form: the cache is read only, new keys and values
-come out, and the caller writes the ring.
+leaves what was trained. Exported graphs stream in the *delta* form (``step``): the cache is read only, new
+keys and values come out, and the caller writes the ring. ``append`` writes it in place, in half the launches.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ import math
 from typing import NamedTuple, cast
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sr_runtime.model.attention import window_mask, windowed_attention
 from sr_runtime.model.layers import RMS_EPS, StochasticDepth, SwiGLU
 from sr_runtime.model.presets import TransformerConfig
-from sr_runtime.model.rope import Extension, rotary_angles, rotate
+from sr_runtime.model.rope import Extension, rotary_angles, rotate, rotate_spread, spread_angles
 
 
 class KeyValue(NamedTuple):
@@ -69,6 +70,21 @@ class Attention(nn.Module):
         mixed = weights[..., :ring] @ past.value + weights[..., ring:] * new.value
         return cast(Tensor, self.output(mixed.reshape(x.shape[0], 1, -1))), new
 
+    def append(
+        self, x: Tensor, ring: KeyValue, place: Tensor, cos: Tensor, sin: Tensor, mask: Tensor
+    ) -> Tensor:
+        """Write one token (B, 1, width) to the ring, then attend to it; see :meth:`Transformer.append`."""
+        config, batch = self.config, x.shape[0]
+        last = config.heads + config.kv_heads
+        heads = self.qkv(x).reshape(batch, last + config.kv_heads, config.head_dim)
+        turned = rotate_spread(heads[:, :last], cos[:, None], sin[:, None])
+        ring.key.scatter_(2, place, turned[:, config.heads :, None])
+        ring.value.scatter_(2, place, heads[:, last:, None])
+        # The heads that share keys stand where a sequence's queries would.
+        query = turned[:, : config.heads].reshape(batch, config.kv_heads, self.groups, config.head_dim)
+        mixed = F.scaled_dot_product_attention(query, ring.key, ring.value, attn_mask=mask[:, None, None])
+        return cast(Tensor, self.output(mixed.reshape(batch, 1, -1)))
+
 
 class TransformerLayer(nn.Module):
     """x + attention(norm(x)), then x + ffn(norm(x))."""
@@ -94,6 +110,13 @@ class TransformerLayer(nn.Module):
         mixed, new = self.attention.step(self.attention_norm(x), past, cos, sin, mask)
         x = x + mixed
         return cast(Tensor, x + self.ffn(self.ffn_norm(x))), new
+
+    def append(
+        self, x: Tensor, ring: KeyValue, place: Tensor, cos: Tensor, sin: Tensor, mask: Tensor
+    ) -> Tensor:
+        """Map one token (B, 1, width), writing the ring."""
+        x = x + self.attention.append(self.attention_norm(x), ring, place, cos, sin, mask)
+        return cast(Tensor, x + self.ffn(self.ffn_norm(x)))
 
 
 class Transformer(nn.Module):
@@ -153,6 +176,28 @@ class Transformer(nn.Module):
             token, new = cast(TransformerLayer, layer).step(token, ring, cos, sin, mask)
             news.append(new)
         return cast(Tensor, self.norm(token)), news
+
+    def append(
+        self, token: Tensor, rings: list[KeyValue], slot: Tensor, cos: Tensor, sin: Tensor, mask: Tensor
+    ) -> Tensor:
+        """Run one token of each row and write its keys and values, in few and large operations.
+
+        Args:
+            token: (B, 1, width).
+            rings: Per layer, (B, kv_heads, ring, head_dim) each; changed in place.
+            slot: int64 (B,): where the token's keys and values go.
+            cos: (B, head_dim/2) of the token's position.
+            sin: Likewise.
+            mask: (B, ring): as of :meth:`step`, but 0 at ``slot``.
+
+        Returns:
+            z̃ (B, 1, width), as :meth:`step` does up to rounding.
+        """
+        place = slot.reshape(-1, 1, 1, 1).expand(-1, self.config.kv_heads, 1, self.config.head_dim)
+        cos, sin = (angles.to(token.dtype) for angles in spread_angles(cos, sin))
+        for layer, ring in zip(self.layers, rings, strict=True):
+            token = cast(TransformerLayer, layer).append(token, ring, place, cos, sin, mask)
+        return cast(Tensor, self.norm(token))
 
     def empty_cache(self, batch: int) -> list[KeyValue]:
         """Return zeroed rings of the streaming length."""

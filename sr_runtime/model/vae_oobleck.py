@@ -111,9 +111,17 @@ class SnakeBeta(nn.Module):
         super().__init__()
         self.log_alpha = nn.Parameter(torch.zeros(channels))
         self.log_beta = nn.Parameter(torch.zeros(channels))
+        self._folded: tuple[Tensor, Tensor] | None = None
+
+    def fold(self) -> None:
+        """Compute α and 1/β once; training must not go on."""
+        alpha, beta = self.log_alpha.exp()[:, None], self.log_beta.exp()[:, None]
+        self._folded = alpha.detach(), 1 / (beta.detach() + 1e-9)
 
     def forward(self, x: Tensor) -> Tensor:
         """Activate (B, C, T)."""
+        if self._folded is not None:
+            return torch.addcmul(x, torch.sin(self._folded[0] * x).square(), self._folded[1])
         alpha, beta = self.log_alpha.exp()[:, None], self.log_beta.exp()[:, None]
         return x + torch.sin(alpha * x).square() / (beta + 1e-9)
 
@@ -264,6 +272,12 @@ class OobleckVAE(VAE):
     def decode_step(self, z: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
         """See :meth:`VAE.decode_step`."""
         return cast("tuple[Tensor, DecoderState]", self.decoder(z, state))
+
+    def fold_activations(self) -> None:
+        """Compute the activations' factors once; call it when the weights are where they stay."""
+        for module in self.modules():
+            if isinstance(module, SnakeBeta):
+                module.fold()
 
     def fold_weight_norm(self) -> None:
         """Replace every weight-normed weight by its value: for inference and export, not for training."""

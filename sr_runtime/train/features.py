@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -156,7 +157,7 @@ class FeatureCache:
                 parts.append(projection(grids).half().numpy())
         path = self._path(clip)
         path.parent.mkdir(exist_ok=True)
-        partial = path.with_name(f".{clip.clip_id}.partial.npy")
+        partial = path.with_name(f".{clip.clip_id}.{os.getpid()}.partial.npy")  # Runs may share a store.
         np.save(partial, np.concatenate(parts))
         partial.replace(path)
 

@@ -144,8 +144,11 @@ def test_a_closed_session_says_so() -> None:
     session = Engine("probe").open_session(shared=True)
     session.close()
     session.close()
+    for use in (lambda: session.step(np.zeros((32, 32, 3), np.uint8)), session.reset, session.state):
+        with pytest.raises(SessionError, match="closed"):
+            use()
     with pytest.raises(SessionError, match="closed"):
-        session.step(np.zeros((32, 32, 3), np.uint8))
+        session.load_state(Engine("probe").open_session().state())
 
 
 def test_guidance_1_costs_no_null_row_and_a_later_guidance_starts_it_anew() -> None:
@@ -174,3 +177,19 @@ def test_every_hop_of_a_crowd_arrives_in_order_with_the_probe() -> None:
     )
     for index in range(4):
         assert [number for _, number in read_hops(heard[:, index])] == list(range(20))
+
+
+@pytest.mark.parametrize("is_shared", [False, True])
+def test_the_rings_never_move_and_a_hop_writes_two_slots(is_shared: bool) -> None:
+    engine, film = Engine(small_bundle()), moving_pictures(HOPS)
+    session = engine.open_session(shared=is_shared)
+    rings = {name: array for name, array in session._state.items() if name[:2] in ("k_", "v_")}
+    places = {name: array.ctypes.data for name, array in rings.items()}
+    for frame in film:
+        before = {name: ring.copy() for name, ring in rings.items()}
+        position = session.state()["position"][0]
+        session.step(frame)
+        for name, ring in rings.items():
+            assert session._state[name].ctypes.data == places[name]
+            slots = np.flatnonzero(np.any(ring != before[name], axis=(0, 1, 3)))
+            assert {int(slot) for slot in slots} == {int(p) % ring.shape[2] for p in (position, position + 1)}

@@ -22,11 +22,12 @@ ALLOWED_IMPORTERS = {
         "sr_runtime.train",
         "sr_runtime.export",
         "sr_runtime.engine.backends.torch_cuda",
+        "sr_runtime.engine.backends.onnx_gpu",
     ),
     "lightning_fabric": ("sr_runtime.train",),
     "sounddevice": ("sr_runtime.audio.output",),
     "onnxruntime": (
-        "sr_runtime.engine.backends.onnx",
+        "sr_runtime.engine.backends",
         "sr_runtime.train.features",
         "sr_runtime.export",
         "sr_runtime.evaluate",

@@ -209,6 +209,25 @@ def test_rows_of_a_step_do_not_disturb_each_other() -> None:
     torch.testing.assert_close(both[:1], alone, atol=1e-6, rtol=1e-5)
 
 
+@torch.no_grad()
+def test_writing_the_ring_in_place_is_the_delta_form() -> None:
+    transformer = build().transformer
+    delta, ring = transformer.empty_cache(2), transformer.empty_cache(2)
+    mask = torch.full((2, 24), MASKED)
+    for position in range(30):
+        token, slot = torch.randn(2, 1, 32), position % 24
+        cos, sin = rotary_angles(torch.tensor([position, position]), 8, 10_000.0)
+        mask[:, slot] = MASKED
+        wanted, news = transformer.step(token, delta, cos, sin, mask)
+        for old, new in zip(delta, news, strict=True):
+            old.key[:, :, slot], old.value[:, :, slot] = new.key[:, :, 0], new.value[:, :, 0]
+        mask[:, slot] = 0.0
+        got = transformer.append(token, ring, torch.tensor([slot, slot]), cos, sin, mask)
+        torch.testing.assert_close(got, wanted, atol=1e-5, rtol=1e-5)
+        for one, other in zip(ring, delta, strict=True):
+            torch.testing.assert_close(one.key, other.key, atol=1e-5, rtol=1e-5)
+
+
 def test_history_noise_acts_in_training_only() -> None:
     config = replace(TINY, transformer=replace(TINY.transformer, history_noise=0.5))
     generator, (_, _, latents) = build(config), clip()

@@ -15,6 +15,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from sr_runtime.engine.backends.onnx_gpu import GpuMemory
+from sr_runtime.engine.backends.providers import (
+    DEVICES,
+    FALLBACK_ORDER,
+    PROVIDERS,
+    import_onnxruntime,
+    provider_list,
+    uses_cuda_graphs,
+    why_absent,
+)
 from sr_runtime.engine.bundle import GRAPH_NAMES, Bundle, GraphSpec, TensorSpec
 from sr_runtime.errors import BundleError, ConfigError, DeviceError, MissingDependency
 
@@ -23,15 +33,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-Buffers = Mapping[str, np.ndarray]
+Buffers = Mapping[str, Any]
+"""Name → numpy array, or tensor on the device."""
 
-DEVICES: Final = ("cpu", "cuda", "tensorrt", "auto")
-_PROVIDERS: Final = {
-    "cpu": "CPUExecutionProvider",
-    "cuda": "CUDAExecutionProvider",
-    "tensorrt": "TensorrtExecutionProvider",
-}
-_FALLBACK_ORDER: Final = ("tensorrt", "cuda", "cpu")
 _ORT_TYPES: Final = {
     "tensor(float)": "float32",
     "tensor(float16)": "float16",
@@ -45,27 +49,52 @@ _ORT_TYPES: Final = {
 class OnnxGraph:
     """One ONNX graph, loaded on one device.
 
-    Attributes:
+    Args:
+        session: The ``onnxruntime.InferenceSession``.
         spec: Its inputs and outputs as the manifest describes them.
+        memory: Where its tensors lie on a GPU; None on the CPU.
+        is_recorded: Whether a binding is recorded as a CUDA graph and replayed.
+
+    Attributes:
+        spec: As given.
+        memory: As given.
     """
 
-    def __init__(self, session: onnxruntime.InferenceSession, spec: GraphSpec, device: str) -> None:
+    def __init__(
+        self,
+        session: onnxruntime.InferenceSession,
+        spec: GraphSpec,
+        memory: GpuMemory | None,
+        is_recorded: bool,
+    ) -> None:
         self.spec = spec
+        self.memory = memory
+        self._is_recorded = is_recorded
         self._session = session
-        self._device = device
         self._output_names = [tensor.name for tensor in spec.outputs]
+        self._bindings = 0
 
-    def run(self, feeds: Buffers) -> dict[str, np.ndarray]:
+    def run(self, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Run once and return fresh output arrays by name."""
         outputs = self._session.run(self._output_names, dict(feeds))
         return dict(zip(self._output_names, outputs, strict=True))
+
+    def rows(self, specs: tuple[TensorSpec, ...], count: int) -> dict[str, np.ndarray]:
+        """Return zeroed arrays of ``count`` rows for the host to fill or read."""
+        make = np.zeros if self.memory is None else self.memory.host_zeros
+        return {spec.name: make((count, *spec.shape[1:]), spec.dtype) for spec in specs}
+
+    def resident_rows(self, specs: tuple[TensorSpec, ...], count: int) -> dict[str, Any]:
+        """Return zeroed rows that graphs hand each other: tensors on a GPU, arrays on the CPU."""
+        make: Callable[..., Any] = np.zeros if self.memory is None else self.memory.zeros
+        return {spec.name: make((count, *spec.shape[1:]), spec.dtype) for spec in specs}
 
     def bind(self, inputs: Buffers, outputs: Buffers) -> Callable[[int, int], None]:
         """Return a function that runs the graph over some rows of fixed buffers.
 
         Args:
-            inputs: Every graph input → C-contiguous array, read at each call.
-            outputs: Every graph output → C-contiguous array, overwritten at each call; none is an input.
+            inputs: Every graph input → C-contiguous rows, read at each call.
+            outputs: Every graph output → C-contiguous rows, overwritten at each call; none is an input.
 
         Returns:
             ``run(start, stop)``: reads and writes rows start … stop − 1 of every buffer.
@@ -74,16 +103,22 @@ class OnnxGraph:
         """
         _check_buffers(self.spec.inputs, inputs)
         _check_buffers(self.spec.outputs, outputs)
-        make = self._bound_call if self._device == "cpu" else self._copying_call
         calls: dict[tuple[int, int], Callable[[], None]] = {}
 
         def run(start: int, stop: int) -> None:
             if (start, stop) not in calls:
                 rows = slice(start, stop)
-                calls[start, stop] = make(_rows(inputs, rows), _rows(outputs, rows))
+                calls[start, stop] = self._call(_rows(inputs, rows), _rows(outputs, rows))
             calls[start, stop]()
 
         return run
+
+    def _call(self, inputs: Buffers, outputs: Buffers) -> Callable[[], None]:
+        if self.memory is None:
+            return self._bound_call(inputs, outputs)
+        self._bindings += 1
+        graph_id = self._bindings if self._is_recorded else None
+        return self.memory.bound_call(self._session, inputs, outputs, graph_id)
 
     def profiling_started_ns(self) -> int:
         """Return the time that the profile's times count from, on a clock that depends on the system."""
@@ -105,13 +140,6 @@ class OnnxGraph:
 
         def call(session: Any = self._session, _keep: Any = keep) -> None:
             session.run_with_iobinding(binding)
-
-        return call
-
-    def _copying_call(self, inputs: Buffers, outputs: Buffers) -> Callable[[], None]:
-        def call() -> None:
-            for name, array in self.run(inputs).items():
-                np.copyto(outputs[name], array)
 
         return call
 
@@ -143,7 +171,7 @@ class OnnxBackend:
         _check_settings(device, threads)
         self.threads = threads
         self._bundle = bundle
-        self.device, sessions = _open(bundle, device, threads, profile_to)
+        self.device, self._memory, sessions = _open(bundle, device, threads, profile_to)
         self._graphs = {name: self._graph(name, session) for name, session in sessions.items()}
         if self.device != "cpu" and bundle.manifest.precision == "int8":
             logger.warning("int8 graphs run partly on the CPU; export --precision fp32 for %s", self.device)
@@ -151,21 +179,16 @@ class OnnxBackend:
     def graph(self, name: str) -> OnnxGraph:
         """Return a graph; the optional ``encoder`` is loaded when it is first asked for."""
         if name not in self._graphs:
-            session = _open_graph(self._bundle, name, self.device, self.threads)
-            self._graphs[name] = self._graph(name, session)
+            # On the CPU always: it is called rarely, with sound of any length, which no recorded graph fits.
+            session = _open_graph(self._bundle, name, "cpu", self.threads, None)
+            _check_signature(self._bundle, name, session)
+            self._graphs[name] = OnnxGraph(session, self._bundle.manifest.graphs[name], None, False)
         return self._graphs[name]
 
     def _graph(self, name: str, session: Any) -> OnnxGraph:
         _check_signature(self._bundle, name, session)
-        return OnnxGraph(session, self._bundle.manifest.graphs[name], self.device)
-
-
-def available_devices() -> dict[str, str]:
-    """Return device → ``""`` if onnxruntime offers it, else why not and what to install.
-
-    Thread: any.
-    """
-    return {device: _why_absent(device) for device in _PROVIDERS}
+        is_recorded = uses_cuda_graphs(self._bundle, self.device)
+        return OnnxGraph(session, self._bundle.manifest.graphs[name], self._memory, is_recorded)
 
 
 def _check_settings(device: str, threads: int) -> None:
@@ -175,74 +198,61 @@ def _check_settings(device: str, threads: int) -> None:
         raise ConfigError(f"threads: expected 1–64, got {threads}")
 
 
-def _import_onnxruntime() -> Any:
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise MissingDependency(
-            "onnxruntime is not installed; install one of: pip install 'sr-runtime[cpu]' or "
-            "pip install 'sr-runtime[gpu]' (never both)"
-        ) from error
-    return onnxruntime
+Opened = tuple[str, GpuMemory | None, dict[str, Any]]
 
 
-def _why_absent(device: str) -> str:
-    offered = _import_onnxruntime().get_available_providers()
-    if _PROVIDERS[device] in offered:
-        return ""
-    return (
-        f"this onnxruntime has no {_PROVIDERS[device]} (it has {', '.join(offered)}); install it with: "
-        "pip uninstall -y onnxruntime && pip install 'sr-runtime[gpu]'"
-    )
-
-
-def _open(bundle: Bundle, device: str, threads: int, profile_to: Path | None) -> tuple[str, dict[str, Any]]:
+def _open(bundle: Bundle, device: str, threads: int, profile_to: Path | None) -> Opened:
     if device != "auto":
-        return device, _open_on(bundle, device, threads, profile_to)
+        return _open_on(bundle, device, threads, profile_to)
     tried: list[str] = []
-    for candidate in _FALLBACK_ORDER:
+    for candidate in FALLBACK_ORDER:
         try:
-            sessions = _open_on(bundle, candidate, threads, profile_to)
-        except DeviceError as error:
+            opened = _open_on(bundle, candidate, threads, profile_to)
+        except (DeviceError, MissingDependency) as error:
             tried.append(f"{candidate}: {error}")
             continue
         logger.info("device auto: using %s%s", candidate, "".join(f"; not {why}" for why in tried))
-        return candidate, sessions
+        return opened
     raise DeviceError(f"device auto: nothing works: {'; '.join(tried)}")
 
 
-def _open_on(bundle: Bundle, device: str, threads: int, profile_to: Path | None) -> dict[str, Any]:
-    why = _why_absent(device)
+def _open_on(bundle: Bundle, device: str, threads: int, profile_to: Path | None) -> Opened:
+    why = why_absent(device)
     if why:
         raise DeviceError(f"--device {device}: {why}")
-    return {name: _open_graph(bundle, name, device, threads, profile_to) for name in GRAPH_NAMES}
+    memory = None if device == "cpu" else GpuMemory()
+    sessions = {name: _open_graph(bundle, name, device, threads, memory, profile_to) for name in GRAPH_NAMES}
+    return device, memory, sessions
 
 
-def _open_graph(bundle: Bundle, name: str, device: str, threads: int, profile_to: Path | None = None) -> Any:
-    onnxruntime = _import_onnxruntime()
+def _open_graph(
+    bundle: Bundle,
+    name: str,
+    device: str,
+    threads: int,
+    memory: GpuMemory | None,
+    profile_to: Path | None = None,
+) -> Any:
+    onnxruntime = import_onnxruntime()
     options = _session_options(onnxruntime, threads)
     if profile_to is not None:
         options.enable_profiling, options.profile_file_prefix = True, str(profile_to / name)
-    path, provider = bundle.graph_path(name), _PROVIDERS[device]
+    path, provider = bundle.graph_path(name), PROVIDERS[device]
     try:
-        session = onnxruntime.InferenceSession(str(path), options, providers=_provider_list(device))
+        session = onnxruntime.InferenceSession(
+            str(path), options, providers=provider_list(bundle, name, device, memory)
+        )
     except Exception as error:  # onnxruntime raises many private types
         if device != "cpu":
             raise DeviceError(f"--device {device}: {name} does not start there: {error}") from error
         raise BundleError(f"{path} cannot be loaded: {error}; export the bundle again") from error
     if session.get_providers()[0] != provider:
-        # onnxruntime only logs when a provider's libraries are missing, and runs on the CPU instead.
+        # onnxruntime only logs when a provider does not start, and runs on the CPU instead.
         raise DeviceError(
-            f"--device {device}: onnxruntime fell back to {session.get_providers()[0]} for {name}; its CUDA "
-            "libraries did not load. Check with: sr-runtime doctor"
+            f"--device {device}: onnxruntime fell back to {session.get_providers()[0]} for {name}; its "
+            "libraries load, so the driver or the GPU is missing. Check with: nvidia-smi"
         )
     return session
-
-
-def _provider_list(device: str) -> list[str]:
-    if device == "tensorrt":
-        return [_PROVIDERS["tensorrt"], _PROVIDERS["cuda"], _PROVIDERS["cpu"]]
-    return [_PROVIDERS["cuda"], _PROVIDERS["cpu"]] if device == "cuda" else [_PROVIDERS["cpu"]]
 
 
 def _session_options(onnxruntime: Any, threads: int) -> Any:
@@ -283,12 +293,7 @@ def _rows(buffers: Buffers, rows: slice) -> Buffers:
 
 def _check_buffers(specs: tuple[TensorSpec, ...], buffers: Buffers) -> None:
     for spec in specs:
-        array = buffers[spec.name]
-        assert array.shape[1:] == spec.shape[1:], (spec, array.shape)
-        assert array.dtype == spec.dtype, (spec, array.dtype)
-        assert array.flags.c_contiguous, spec
-
-
-def empty_rows(specs: tuple[TensorSpec, ...], count: int) -> dict[str, np.ndarray]:
-    """Return a zeroed buffer of ``count`` rows for each tensor."""
-    return {spec.name: np.zeros((count, *spec.shape[1:]), spec.dtype) for spec in specs}
+        rows = buffers[spec.name]
+        assert tuple(rows.shape[1:]) == spec.shape[1:], (spec, rows.shape)
+        assert str(rows.dtype).removeprefix("torch.") == spec.dtype, (spec, rows.dtype)
+        assert rows.flags.c_contiguous if isinstance(rows, np.ndarray) else rows.is_contiguous(), spec

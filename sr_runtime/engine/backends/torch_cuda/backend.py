@@ -124,6 +124,7 @@ class TorchHops:
         self._guidance = self._torch.zeros(capacity)
         self._is_due = self._torch.zeros(capacity, dtype=self._torch.bool)
         self._noise = self._pinned_like("noise")
+        self._staging: dict[int, torch.Tensor] = {}
         self._results = self._pinned_like("audio"), self._pinned_like("latent")
 
     @property
@@ -186,14 +187,23 @@ class TorchHops:
         self.memory.load(member.index, member.state)
 
     def _show(self, member: Member, frame: Frame, is_cut: bool) -> None:
-        picture = self._torch.from_numpy(np.require(frame, requirements=("C", "W")))  # copies read-only views
-        if self._is_cuda:
-            picture = picture.pin_memory()
-        self.memory.show(member.index, picture)
+        self.memory.show(member.index, self._staged(member.index, frame))
         if is_cut or (not member.has_frame and self._image.first_difference == "zero"):
             self._tell_due([member.index])
             self._run("look", lambda program: program.look())
         member.state["has_frame"][0] = True
+
+    def _staged(self, place: int, frame: Frame) -> torch.Tensor:
+        """Return a picture in memory that the device copies from while the host goes on.
+
+        Free again at the next hop: every hop ends by waiting for the device.
+        """
+        staged = self._staging.get(place)
+        if staged is None or tuple(staged.shape) != frame.shape:
+            staged = self._torch.empty(frame.shape, dtype=self._torch.uint8, pin_memory=self._is_cuda)
+            self._staging[place] = staged
+        np.copyto(staged.numpy(), frame)
+        return staged
 
     def _tell(self, due: Sequence[Due], with_noise: bool = False) -> None:
         """Hand the next pass which sessions have a hop due, their guidance, and their noise."""

@@ -173,7 +173,7 @@ class HopProgram:
         """Change an entry of the sessions that have a hop due."""
         old = self._get(name)
         is_due = self.memory.is_due[: self.count].reshape(-1, *[1] * (old.dim() - 1))
-        old.copy_(torch.where(is_due, new.to(old.dtype), old))
+        torch.where(is_due, new.to(old.dtype), old, out=old)
 
     def _grid(self) -> Tensor:
         image = self._get("image").permute(0, 3, 1, 2).to(self.networks.dtype)
@@ -191,18 +191,14 @@ class HopProgram:
         at = position[self._row_places]
         slot = at % len(self._slots)
         age = (slot[:, None] - self._slots) % len(self._slots)
-        first = torch.where(self._row_is_null, start[self._row_places], torch.zeros_like(at))
-        is_seen = (age > 0) & (at[:, None] - age >= first[:, None])
+        first = start[self._row_places] * self._row_is_null
+        is_seen = at[:, None] - age >= first[:, None]
         mask = torch.where(is_seen, 0.0, MASKED).to(self.networks.dtype)
         cos, sin = rotary_angles(at, config.head_dim, config.rope_theta)
         tokens = torch.cat((conditional.flip(0), null)).to(self.networks.dtype)
         rows = memory.rows(self.count)
         rings = [KeyValue(ring.key[rows], ring.value[rows]) for ring in memory.rings]
-        hidden, news = self.networks.generator.transformer.step(tokens, rings, cos, sin, mask)
-        for ring, new in zip(rings, news, strict=True):
-            place = slot.reshape(-1, 1, 1, 1).expand_as(new.key)
-            ring.key.scatter_(2, place, new.key)
-            ring.value.scatter_(2, place, new.value)
+        hidden = self.networks.generator.transformer.append(tokens, rings, slot, cos, sin, mask)
         self._put("position", position + 1)
         is_blind = memory.guidance[: self.count] == 1.0
         self._put("null_start", torch.where(is_blind, position, start))

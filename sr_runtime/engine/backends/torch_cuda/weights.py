@@ -74,6 +74,7 @@ def on_device(
         part.to(dtype)
     if isinstance(vae, OobleckVAE):
         vae.fold_weight_norm()
+        vae.fold_activations()
     return TorchNetworks(backbone, generator, vae, dtype, device)
 
 
