@@ -49,6 +49,11 @@ class Admission:
         return self._scales.percentile(50) if len(self._scales) else 1.0
 
     @property
+    def lone_ms(self) -> float:
+        """Return what a hop of one session alone is taken to cost; 0 if nothing was measured."""
+        return self._scale * (self._fixed_ms + self._each_ms)
+
+    @property
     def each_ms(self) -> float:
         """Return what one more session is taken to cost per hop."""
         return self._scale * self._each_ms + OVERHEAD_MS

@@ -31,7 +31,8 @@ SPARE_SHARE: Final = 0.6
 """Of a beat, that nine beats in ten stay below before anything is given back."""
 FIRST_WAIT: Final = 10 * HOP_HZ
 LONGEST_WAIT: Final = 300 * HOP_HZ
-"""Beats before something is given back; twice as many each time that it had to be taken away again."""
+"""Beats before something is given back; twice as many each time that it had to be taken away again, until
+all was well for as long as the longest wait."""
 
 
 class ReliefLadder:
@@ -66,6 +67,8 @@ class ReliefLadder:
         self._since_change += 1
         if sum(ms > BEAT_MS for ms in self._recent) >= LATE_BEATS:
             return self._take_away()
+        if self._level == 0 and self._since_change >= LONGEST_WAIT:
+            self._wait = FIRST_WAIT
         return self._level > 0 and self._is_calm and self._give_back()
 
     @property
@@ -75,7 +78,7 @@ class ReliefLadder:
         return float(np.percentile(self._calm, 90)) < SPARE_SHARE * BEAT_MS
 
     def _take_away(self) -> bool:
-        if self._went_back and self._since_change < FIRST_WAIT:
+        if self._went_back and self._since_change < 2 * self._wait:
             self._wait = min(2 * self._wait, LONGEST_WAIT)
         self._went_back = False
         return self._move(+1)

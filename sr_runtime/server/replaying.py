@@ -16,7 +16,7 @@ import numpy as np
 import soundfile
 from sr_bridge.errors import ProtocolError
 from sr_bridge.media import MAX_FRAME_BYTES, parse_frame
-from sr_bridge.messages import Control, decode
+from sr_bridge.messages import LOCKSTEP, Control, decode
 
 from sr_runtime.engine import Engine
 from sr_runtime.engine.bundle import shipped_bundles
@@ -99,10 +99,12 @@ def replay(folder: Path, engine: Engine) -> Replay:
         DataError: The capture is damaged.
     """
     description = read_description(folder)
-    stream = SoundStream(engine.open_session(seed=int(description["hello"]["seed"])))
+    hello = description["hello"]
+    stream = SoundStream(engine.open_session(seed=int(hello["seed"])))
+    is_live = hello["mode"] != LOCKSTEP
     differences = [
         float(np.abs(ours - theirs).max(initial=0.0))
-        for ours, theirs in zip(_sound_again(folder, stream), _captured_hops(folder), strict=False)
+        for ours, theirs in zip(_sound_again(folder, stream, is_live), _captured_hops(folder), strict=False)
     ]
     differing = [index for index, difference in enumerate(differences) if difference > 0]
     own = {name: graph.sha256 for name, graph in engine.bundle.manifest.graphs.items()}
@@ -116,15 +118,19 @@ def replay(folder: Path, engine: Engine) -> Replay:
     )
 
 
-def _sound_again(folder: Path, stream: SoundStream) -> Iterator[Audio]:
+def _sound_again(folder: Path, stream: SoundStream, is_live: bool) -> Iterator[Audio]:
+    """Yield every hop; a live session prepares the next one before it hears of new settings."""
     for kind, payload in _operations(folder / OPERATIONS_FILE):
         try:
             if kind == CONTROL:
                 _apply(stream, payload)
-            elif kind == NEW_FRAME:
-                yield stream.hop(parse_frame(payload))
-            elif kind == REPEATED_FRAME:
-                yield stream.hop(None)
+                continue
+            if kind not in (NEW_FRAME, REPEATED_FRAME):
+                continue
+            audio = stream.hop(parse_frame(payload) if kind == NEW_FRAME else None)
+            if is_live:
+                stream.prepare()
+            yield audio
         except ProtocolError as error:
             raise DataError(f"{folder / OPERATIONS_FILE}: {error}") from None
 

@@ -112,7 +112,11 @@ class Scheduler:
             return
         is_live = command.hello.mode != LOCKSTEP
         session = self._engine.open_session(seed=command.hello.seed, shared=is_live)
-        stream = SoundStream(session, self._open_tape(command))
+        try:
+            stream = SoundStream(session, self._open_tape(command))
+        except Exception:
+            session.close()
+            raise
         if not is_live:
             self._lockstep[command.session] = LockstepSession(
                 command.session, command.hello, command.traffic, stream
@@ -178,7 +182,7 @@ class Scheduler:
                 heard[session_id] = hop
         self._output.play(heard, beat.index)
         self._prepare([due[session].session for session in due if session in self._live])
-        self._note_load(len(due), watch.lap())
+        self._note_load(bool(due), watch.lap())
 
     def _due(self, session: LiveSession, beat: Beat, now_ns: int) -> Step | None:
         """Return what a session wants computed; tell it of a frame that was refused."""
@@ -215,13 +219,18 @@ class Scheduler:
             # The next hop tries again, and finds out whose fault it is.
             log.exception("what needs no frame could not be computed")
 
-    def _note_load(self, sessions: int, busy_ms: float) -> None:
+    def _note_load(self, was_computed: bool, busy_ms: float) -> None:
         """Keep the books of the computing time, and give or take what it allows."""
-        self.admission.note(sessions, busy_ms)
-        if not sessions or not self.ladder.note(busy_ms):
+        if not self._live:
+            self.ladder = ReliefLadder()
+            return
+        if was_computed:
+            # Rows of those that rest are computed with the others'.
+            self.admission.note(len(self._live), busy_ms)
+        if not self.ladder.note(busy_ms):
             return
         relief = self.ladder.relief
-        log.warning("%d sessions in %.0f ms of a beat: now with %s", sessions, busy_ms, relief)
+        log.warning("%d sessions in %.0f ms of a beat: now with %s", len(self._live), busy_ms, relief)
         for session in self._live.values():
             session.stream.relieve(relief)
         self.send_all_status()
@@ -241,7 +250,8 @@ class Scheduler:
             Whether something was done.
         """
         ready = [session for session in self._lockstep.values() if session.has_work]
-        is_fitting = spare_ms > self.meter.hop_ms.percentile(90) or not self._live
+        lone_ms = self.admission.lone_ms or self.meter.hop_ms.percentile(90)
+        is_fitting = spare_ms > lone_ms or not self._live
         if not ready or not (is_fitting or self._starved_beats >= STARVED_BEATS):
             return False
         self._starved_beats = 0

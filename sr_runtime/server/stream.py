@@ -88,6 +88,10 @@ class SoundStream:
         if self._tape is not None:
             self._tape.keep_hop(message, audio)
 
+    def prepare(self) -> None:
+        """Run what needs no frame of the next hop."""
+        self._session.prepare()
+
     def hop(self, message: FrameMessage | None) -> Audio:
         """Compute one hop alone.
 

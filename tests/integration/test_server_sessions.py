@@ -21,6 +21,7 @@ from sr_runtime.server.capture import CaptureFolder
 from sr_runtime.server.lockstep import total_samples
 from sr_runtime.server.pictures import decode
 from sr_runtime.server.replaying import captured_sessions, replay
+from tests.small_model import small_bundle
 from tests.virtual_runtime import HOP_NS, RecordingSink, VirtualRuntime
 
 
@@ -374,6 +375,27 @@ def test_sessions_of_a_crowd_sound_as_alone_and_a_leaving_one_disturbs_nobody(en
     assert not np.array_equal(players[1].sound, players[2].sound)
 
 
+def test_joining_and_leaving_click_nowhere_and_cost_nobody_a_hop(engine: Engine) -> None:
+    sink = RecordingSink()
+    runtime = VirtualRuntime(engine, sink, idle_after_s=60.0)
+    players, everyone = [], []
+    for beat in range(60):
+        if beat % 5 == 0 and beat < 30:
+            players.append(runtime.connect(f"player {beat}", play="both"))
+            everyone.append(players[-1])
+        if beat in (12, 20, 31, 44):
+            leaving = players.pop(beat % len(players))
+            leaving.send(encode(Bye(leaving.session)))
+        for player in players:
+            player.frame()
+        runtime.beat()
+    for player in everyone:
+        numbers = [number for _, number in read_hops(player.sound)]
+        assert numbers == list(range(len(player.sounds)))
+        assert not find_clicks(player.sound)
+    assert not find_clicks(np.concatenate(sink.hops))
+
+
 class SlowBeats:
     """A stopwatch for a machine whose beats take as long as the test says."""
 
@@ -422,6 +444,58 @@ def test_a_replay_goes_without_what_the_session_went_without(
     runtime.scheduler.close()
     (folder,) = captured_sessions(tmp_path)
     assert replay(folder, engine).differing_hops == 0
+
+
+def test_a_replay_gets_back_what_the_session_got_back(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(scheduler, "Stopwatch", SlowBeats)
+    engine = Engine(small_bundle())
+    capture = CaptureFolder(tmp_path, engine.bundle)
+    runtime = VirtualRuntime(engine, open_tape=capture.open_tape, idle_after_s=60.0)
+    player = runtime.connect()
+    player.control(guidance=3.0, nfe=4)
+    for hop in range(25):
+        player.frame(level=8 * hop)
+        runtime.beat()
+    assert player.status.degraded
+    monkeypatch.setattr(SlowBeats, "ms", 5.0)
+    for hop in range(1000):
+        player.frame(level=hop % 250)
+        runtime.beat()
+    assert not player.status.degraded
+    runtime.scheduler.close()
+    (folder,) = captured_sessions(tmp_path)
+    assert replay(folder, engine).differing_hops == 0
+
+
+def test_whoever_comes_after_an_overload_has_the_machine_to_itself(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scheduler, "Stopwatch", SlowBeats)
+    runtime = VirtualRuntime(engine)
+    late = runtime.connect("late")
+    late.control(nfe=4, guidance=3.0)
+    for _ in range(70):
+        late.frame()
+        runtime.beat()
+    assert runtime.connect("refused").errors == ["server_busy"]
+    late.send(encode(Bye(late.session)))
+    runtime.beat(2)
+    first, second = runtime.connect("first"), runtime.connect("second")
+    first.control(nfe=4, guidance=3.0)
+    assert (first.errors, second.errors) == ([], [])
+    assert (first.status.nfe, first.status.guidance) == (4, 3.0)
+
+
+def test_a_session_without_a_tape_leaves_no_place_behind(engine: Engine) -> None:
+    def full_disk(command: object) -> None:
+        raise OSError("no space left on device")
+
+    runtime = VirtualRuntime(engine, open_tape=full_disk)
+    before = [len(hops._members) for hops in engine._shared]
+    assert runtime.connect().errors == ["internal"]
+    assert [len(hops._members) for hops in engine._shared] in (before, [*before, 0])
 
 
 def test_a_failing_output_stops_no_session(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:

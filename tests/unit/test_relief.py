@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from sr_runtime.engine.bundle import SamplingSpec
@@ -73,3 +75,17 @@ def test_never_more_than_was_asked_for(
     given = relief.applied(settings)
     assert (given.nfe, given.guidance) == left
     assert (given.sampler, given.seed) == (settings.sampler, settings.seed)
+
+
+def test_quality_that_fails_again_soon_is_tried_less_and_less_often() -> None:
+    ladder, given_back = ReliefLadder(), []
+    for beat in range(40 * FIRST_WAIT):
+        # As asked for is in time for eleven seconds only, less is at ease.
+        is_late = (
+            ladder.relief == LADDER[0] and beat - (given_back[-1] if given_back else -LONGEST_WAIT) > 330
+        )
+        if ladder.note(40.0 if is_late else 10.0) and ladder.relief == LADDER[0]:
+            given_back.append(beat)
+    gaps = [later - earlier for earlier, later in itertools.pairwise(given_back)]
+    assert len(gaps) >= 3
+    assert all(later > 1.3 * earlier for earlier, later in itertools.pairwise(gaps))
