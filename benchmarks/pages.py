@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from sr_runtime.figures import write_json
 from sr_runtime.machine import commit, describe
 from sr_runtime.marked import fill
 
+PRESETS: Final = ("mini", "compact", "paper")
 PERCENTS: Final = (50, 90, 99)
 BUNDLES: Final = Path(tempfile.gettempdir()) / "sr-benchmark-bundles"
 
@@ -26,19 +28,37 @@ def summary(times: Iterable[float]) -> dict[str, float]:
 
 
 def bundle_of(name: str) -> str:
-    """Return a bundle to load: a shipped name or a folder as it is; of a preset, one with random weights."""
-    if name not in ("mini", "compact", "paper"):
+    """Return a bundle to load: a shipped name or a folder as it is; of a preset, one with random weights.
+
+    ``mini@960`` is the preset ``mini`` with a window of 960 tokens.
+    """
+    model, _, window = name.partition("@")
+    if model not in PRESETS:
         return name
     folder = BUNDLES / f"{name}-{commit()}"
     if not (folder / MANIFEST).exists():
-        from sr_runtime.export.facts import ExportOptions  # torch, which no measured process shall hold
-        from sr_runtime.export.source import networks_from_config
-        from sr_runtime.export.trained import export_bundle
-        from sr_runtime.model.presets import preset
-
-        networks = networks_from_config(preset(name), seed=0)
-        export_bundle(networks, folder, ExportOptions(name, with_encoder=False, guidance=3.0, nfe=4))
+        export_preset(model, folder, window=int(window) if window else None)
     return str(folder)
+
+
+def export_preset(
+    model: str,
+    folder: str | Path,
+    window: int | None = None,
+    precision: Literal["fp32", "int8"] = "int8",
+    with_torch: bool = False,
+) -> None:
+    """Write a bundle of a preset with random weights, guidance 3 and four evaluations."""
+    from sr_runtime.export.facts import ExportOptions  # torch, which no measured process shall hold
+    from sr_runtime.export.source import networks_from_config
+    from sr_runtime.export.trained import export_bundle
+    from sr_runtime.model.presets import preset
+
+    config = preset(model)
+    if window is not None:
+        config = replace(config, transformer=replace(config.transformer, window=window))
+    options = ExportOptions(model, precision, with_encoder=False, with_torch=with_torch, guidance=3.0, nfe=4)
+    export_bundle(networks_from_config(config, seed=0), Path(folder), options)
 
 
 def memory_mb() -> float:

@@ -64,6 +64,7 @@ def command(
     nfe: Annotated[int | None, typer.Option(help="Evaluations of the head; the bundle's by default.")] = None,
     backend: Annotated[str, typer.Option(help="onnx or torch.")] = "onnx",
     device: Annotated[str, typer.Option(help="cpu, cuda or auto.")] = "cpu",
+    only_together: Annotated[bool, typer.Option(help="Leave out one by one.")] = False,
     page: Annotated[Path | None, typer.Option(help="Put the table between its markers of this page.")] = None,
 ) -> None:
     """Measure beats of more and more sessions."""
@@ -72,7 +73,7 @@ def command(
     for pool in threads or [1, 2]:
         engine = Engine(bundle_of(bundle), device, pool, backend)
         engine.warm_up()
-        plan = [(each, shared) for each in counts for shared in (True, False)]
+        plan = [(each, shared) for each in counts for shared in ((True,) if only_together else (True, False))]
         for each, shared in track(plan, f"{pool} thread(s)"):
             rows.append(row(engine, each, seconds, nfe, shared))
     facts = save(out, "sessions", {"rows": rows, "bundle": bundle, "seconds": seconds, "nfe": nfe})
@@ -98,25 +99,23 @@ def markdown(facts: dict[str, Any]) -> str:
     """Return the table of docs/performance.md."""
     rows = facts["rows"]
     pools = sorted({r["threads"] for r in rows})
+    is_compared = any(not r["shared"] for r in rows)
     columns = ["sessions"]
     for pool in pools:
-        columns += [f"together, {pool} thread(s): p50", "p99", "× one", "one by one: p50", "p99"]
+        columns += [f"together, {pool} thread(s): p50", "p99", "× one"]
+        columns += ["one by one: p50", "p99"] if is_compared else []
     lines = []
     for count in sorted({r["sessions"] for r in rows}):
         lines.append([count])
         for pool in pools:
             by = {(r["sessions"], r["shared"]): r["beat_ms"] for r in rows if r["threads"] == pool}
             first = by[min(r["sessions"] for r in rows), True]["p50"]
-            ours, single = by[count, True], by[count, False]
-            lines[-1] += [
-                ours["p50"],
-                ours["p99"],
-                f"{ours['p50'] / first:.2f}",
-                single["p50"],
-                single["p99"],
-            ]
+            ours = by[count, True]
+            lines[-1] += [ours["p50"], ours["p99"], f"{ours['p50'] / first:.2f}"]
+            lines[-1] += [by[count, False][name] for name in ("p50", "p99")] if is_compared else []
     fits = "; ".join(
-        f"{pool} thread(s): {fitting(rows, pool, True)} together, {fitting(rows, pool, False)} one by one"
+        f"{pool} thread(s): {fitting(rows, pool, True)} together"
+        + (f", {fitting(rows, pool, False)} one by one" if is_compared else "")
         for pool in pools
     )
     text = (

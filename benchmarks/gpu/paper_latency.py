@@ -39,8 +39,6 @@ GUIDANCE = 3.0
 CLIP_HOPS = 8 * HOP_HZ
 WARM_HOPS = 10
 CROWD_BEATS = 60
-VIEWS = ("view", "reshape", "permute", "transpose", "expand", "slice", "select", "split", "detach", "alias",
-         "unsqueeze", "squeeze", "as_strided", "t.default", "unbind")  # fmt: skip
 
 
 def command(
@@ -52,6 +50,7 @@ def command(
     paced_seconds: Annotated[float, typer.Option(help="Of the paced run.")] = 20.0,
     size: Annotated[str, typer.Option(help="Pictures on the host, WIDTHxHEIGHT.")] = "1280x720",
     sessions: Annotated[list[int] | None, typer.Option(help="Together; 1 to 128 by default.")] = None,
+    count_only: Annotated[bool, typer.Option(help="Only count a hop's launches; any machine.")] = False,
 ) -> None:
     """Measure NFE 1, 2 and 4, hot and paced."""
     width, height = (int(part) for part in size.split("x"))
@@ -61,6 +60,8 @@ def command(
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
     parts = networks.backbone, networks.generator, networks.vae
     backend = TorchBackend(on_device(*parts, torch.device(device), dtype))
+    if count_only:
+        return report_launches(backend, bundle, pictures[0])
     rows = [measure(backend, bundle, pictures, nfe, clips, paced_seconds) for nfe in (1, 2, 4)]
     facts = {
         "preset": preset,
@@ -82,6 +83,20 @@ def command(
         typer.echo(json.dumps(row))
 
 
+def report_launches(backend: TorchBackend, bundle: Bundle, picture: np.ndarray) -> None:
+    """Print how many launches a hop is, by evaluations."""
+    hops = backend.hops(bundle)
+    Session(bundle, settings_for(bundle, 1), hops).step(picture)
+    for nfe in (1, 2, 4):
+        launches = count_launches(hops, settings_for(bundle, nfe))
+        typer.echo(json.dumps({"nfe": nfe, "launches": launches, "preset": bundle.manifest.name}))
+
+
+def settings_for(bundle: Bundle, nfe: int, seed: int = 0) -> SamplingSettings:
+    """Return the consistency sampler's settings."""
+    return SamplingSettings.from_spec(bundle.manifest.sampling, seed=seed, nfe=nfe, sampler="consistency")
+
+
 def in_memory(networks: Networks, name: str) -> Bundle:
     """Return a bundle without files: what a session wants to know of networks."""
     facts = manifest_facts(networks, ExportOptions(name, "fp32", guidance=GUIDANCE), {})
@@ -94,7 +109,7 @@ def measure(
     backend: TorchBackend, bundle: Bundle, pictures: np.ndarray, nfe: int, clips: int, paced_seconds: float
 ) -> dict[str, Any]:
     """Return one row: milliseconds at waveform and token level, hot and paced, and launches per hop."""
-    settings = SamplingSettings.from_spec(bundle.manifest.sampling, nfe=nfe, sampler="consistency")
+    settings = settings_for(bundle, nfe)
     session = Session(bundle, settings, backend.hops(bundle))
     for hop in range(WARM_HOPS):
         session.step(pictures[hop % len(pictures)])
@@ -120,11 +135,7 @@ def measure(
 def crowd(backend: TorchBackend, bundle: Bundle, pictures: np.ndarray, count: int) -> dict[str, Any]:
     """Return how long a beat of so many sessions takes, pictures of 160 × 90 on the host, back to back."""
     hops = backend.hops(bundle, count)
-    settings = [
-        SamplingSettings.from_spec(bundle.manifest.sampling, seed=seed, nfe=1, sampler="consistency")
-        for seed in range(count)
-    ]
-    sessions = [Session(bundle, each, hops) for each in settings]
+    sessions = [Session(bundle, settings_for(bundle, 1, seed), hops) for seed in range(count)]
     small, times = np.ascontiguousarray(pictures[:, ::8, ::8]), []
     for beat in range(WARM_HOPS + CROWD_BEATS):
         start = time.perf_counter()
@@ -172,15 +183,29 @@ def synchronised_ms(run: Callable[[], None], hop: TorchHops) -> float:
 
 
 class Launches(TorchDispatchMode):
-    """Counts operations that compute something."""
+    """Counts operations that compute something: those whose results are no views of what they were given."""
 
     count = 0
 
     def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Count, and go on."""
-        if not any(f"aten.{name}" in str(function) for name in VIEWS):
-            self.count += 1
-        return function(*args, **(kwargs or {}))
+        result = function(*args, **(kwargs or {}))
+        given = {address(tensor) for tensor in tensors(args)}
+        made = tensors((result,))
+        self.count += function._schema.is_mutable or any(address(tensor) not in given for tensor in made)
+        return result
+
+
+def tensors(values: Any) -> list[torch.Tensor]:
+    """Return the tensors of nested sequences."""
+    if isinstance(values, torch.Tensor):
+        return [values]
+    return [found for value in values for found in tensors(value)] if isinstance(values, list | tuple) else []
+
+
+def address(tensor: torch.Tensor) -> int:
+    """Return where a tensor's memory begins."""
+    return int(tensor.untyped_storage().data_ptr())
 
 
 def count_launches(hop: TorchHops, settings: SamplingSettings) -> int:
