@@ -150,11 +150,14 @@ class LatencyTarget:
 class SkipPolicy:
     """Decide when there is so much sound that resampling is too slow to work it off.
 
-    More than 50 ms above the target: pieces of 5 ms every 100 ms until half a hop above it.
-    More than 200 ms: all at once.
+    More than 33 ms above the target for 100 ms without a break: pieces of 5 ms every 100 ms until half a hop
+    above it. More than 200 ms: all at once. Why without a break: the level jumps by a hop when one comes and
+    by the device's block when that is taken (30 ms with PulseAudio), so a right mean has peaks beyond 50 ms.
     """
 
-    BEGIN_FRAMES: Final = SAMPLE_RATE // 20
+    BEGIN_FRAMES: Final = HOP_SAMPLES
+    LASTING_S: Final = 0.1
+    """Three hops: the least of the levels is then below their mean by what hops and blocks add to it."""
     RESYNC_FRAMES: Final = SAMPLE_RATE // 5
     END_FRAMES: Final = HOP_SAMPLES // 2
     """Half a hop: with a mean at the target, the level just after a hop came."""
@@ -163,15 +166,20 @@ class SkipPolicy:
 
     def __init__(self) -> None:
         self._skipping = False
+        self._above_since_s = math.inf
         self._next_s = -math.inf
 
     def frames_to_skip(self, level_frames: float, target_frames: float, now_s: float) -> int:
         """Return how many frames to leave out now, 0 for none."""
         surplus = level_frames - target_frames
         if surplus > self.RESYNC_FRAMES:
-            self._skipping = False
+            self._skipping, self._above_since_s = False, math.inf
             return int(surplus - self.END_FRAMES)
-        self._skipping = surplus > (self.END_FRAMES if self._skipping else self.BEGIN_FRAMES)
+        if surplus <= (self.END_FRAMES if self._skipping else self.BEGIN_FRAMES):
+            self._skipping, self._above_since_s = False, math.inf
+            return 0
+        self._above_since_s = min(self._above_since_s, now_s)
+        self._skipping = self._skipping or now_s - self._above_since_s >= self.LASTING_S
         if not self._skipping or now_s < self._next_s:
             return 0
         self._next_s = now_s + self.COOL_DOWN_S

@@ -59,6 +59,12 @@ class Recording:
         """How much was recorded so far."""
         return len(self._data) // BYTES_PER_FRAME
 
+    @property
+    def longest_wait_s(self) -> float:
+        """The longest that nothing came, in seconds."""
+        arrivals_ns = [at_ns for _, at_ns in self._arrivals]
+        return max(np.diff(arrivals_ns), default=0) / 1e9
+
     def heard_ns(self, frame: int) -> int:
         """Return when a recorded frame was played, ``time.monotonic_ns()``; late by the recorder's 10 ms."""
         # Chunks arrive late but never early: the line of slope 1 / 48 kHz below all arrivals is the true one.

@@ -106,8 +106,13 @@ def test_a_preset_wider_than_the_widest_adaptation_stays_as_it_is() -> None:
     assert target.frames == 24_000
 
 
-def test_a_small_surplus_is_left_to_the_resampler() -> None:
-    assert SkipPolicy().frames_to_skip(4000 + 2399, 4000, 0.0) == 0
+@pytest.mark.parametrize("surplus", [1599, 2900])
+def test_peaks_of_a_right_level_are_left_alone(surplus: int) -> None:
+    """A hop (33 ms) comes, a device takes blocks of 30 ms: the level jumps, its mean is right."""
+    policy = SkipPolicy()
+    for tick in range(1000):
+        jump = surplus - 33 * (tick * 3 % 65)
+        assert policy.frames_to_skip(4000 + jump, 4000, tick * 0.003) == 0
 
 
 def test_a_larger_surplus_is_skipped_in_pieces_until_it_is_gone() -> None:
