@@ -38,9 +38,9 @@ class Admission:
         self._each_ms, self._fixed_ms = each, max(0.0, one_ms - each)
 
     def note(self, sessions: int, busy_ms: float) -> None:
-        """Note how long a beat with so many sessions took."""
-        expected_ms = self._fixed_ms + self._each_ms * sessions
-        if sessions and expected_ms:
+        """Note how long a beat with so many sessions took, as they asked for it (no relief)."""
+        expected_ms = self._fixed_ms + (self._each_ms + OVERHEAD_MS) * sessions
+        if sessions and self._fixed_ms + self._each_ms:
             self._scales.add(busy_ms / expected_ms)
 
     @property
@@ -56,7 +56,7 @@ class Admission:
     @property
     def each_ms(self) -> float:
         """Return what one more session is taken to cost per hop."""
-        return self._scale * self._each_ms + OVERHEAD_MS
+        return self._scale * (self._each_ms + OVERHEAD_MS)
 
     @property
     def capacity(self) -> int:

@@ -52,6 +52,11 @@ class ReliefLadder:
         return LADDER[self._level]
 
     @property
+    def takes_nothing(self) -> bool:
+        """Tell whether all sessions get what they asked for."""
+        return self._level == 0
+
+    @property
     def is_at_the_end(self) -> bool:
         """Tell whether nothing is left to go without."""
         return self._level == len(LADDER) - 1

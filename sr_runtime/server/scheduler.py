@@ -224,7 +224,7 @@ class Scheduler:
         if not self._live:
             self.ladder = ReliefLadder()
             return
-        if was_computed:
+        if was_computed and self.ladder.takes_nothing:
             # Rows of those that rest are computed with the others'.
             self.admission.note(len(self._live), busy_ms)
         if not self.ladder.note(busy_ms):

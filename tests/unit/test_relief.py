@@ -8,7 +8,7 @@ import pytest
 
 from sr_runtime.engine.bundle import SamplingSpec
 from sr_runtime.engine.settings import Relief, SamplingSettings
-from sr_runtime.server.relief import FIRST_WAIT, LADDER, LATE_BEATS, LONGEST_WAIT, ReliefLadder
+from sr_runtime.server.relief import BEAT_MS, FIRST_WAIT, LADDER, LATE_BEATS, LONGEST_WAIT, ReliefLadder
 
 
 def beats(ladder: ReliefLadder, busy_ms: float, count: int) -> list[int]:
@@ -89,3 +89,11 @@ def test_quality_that_fails_again_soon_is_tried_less_and_less_often() -> None:
     gaps = [later - earlier for earlier, later in itertools.pairwise(given_back)]
     assert len(gaps) >= 3
     assert all(later > 1.3 * earlier for earlier, later in itertools.pairwise(gaps))
+
+
+def test_the_ladder_tells_whether_beats_are_what_was_asked_for() -> None:
+    ladder = ReliefLadder()
+    assert ladder.takes_nothing
+    for _ in range(LATE_BEATS):
+        ladder.note(BEAT_MS + 1)
+    assert not ladder.takes_nothing

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sr_bridge.messages import Hello
 
-from sr_runtime.server.admission import Admission
+from sr_runtime.server.admission import OVERHEAD_MS, Admission
 from sr_runtime.server.capture_clock import CaptureClock
 from sr_runtime.server.hop_clock import HopClock
 from sr_runtime.server.lockstep import StepBuffer, total_samples
@@ -127,7 +127,7 @@ def test_beats_that_take_twice_as_long_as_learnt_leave_room_for_fewer() -> None:
         admission.note(2, 12.0)
     assert admission.capacity == 4 < before
     for _ in range(400):
-        admission.note(2, 6.0)
+        admission.note(2, 2 * (3.0 + OVERHEAD_MS))
     assert admission.capacity == before
 
 
