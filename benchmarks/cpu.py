@@ -80,7 +80,9 @@ def measure(bundle: str, threads: int, seconds: float, nfe: int) -> dict[str, An
 
 
 def command(
-    out: Annotated[Path, typer.Option(help="Folder for cpu.json and cpu.png.")],
+    out: Annotated[
+        Path, typer.Option(help="Folder for cpu.json; plots go into its performance/, or beside --page.")
+    ],
     model: Annotated[
         list[str] | None, typer.Option(help="Presets or bundles; all presets by default.")
     ] = None,

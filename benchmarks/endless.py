@@ -28,7 +28,9 @@ PARTS = 12
 
 
 def command(
-    out: Annotated[Path, typer.Option(help="Folder for endless.json and endless.png.")],
+    out: Annotated[
+        Path, typer.Option(help="Folder for endless.json; plots go into its performance/, or beside --page.")
+    ],
     bundle: Annotated[str, typer.Option(help="Preset, shipped bundle or folder.")] = "default",
     minutes: Annotated[float, typer.Option(help="Of the session's time.")] = 60.0,
     paced: Annotated[bool, typer.Option(help="30 hops a second, instead of as fast as they go.")] = False,

@@ -56,7 +56,9 @@ def row(engine: Engine, count: int, seconds: float, nfe: int | None, shared: boo
 
 
 def command(
-    out: Annotated[Path, typer.Option(help="Folder for sessions.json and sessions.png.")],
+    out: Annotated[
+        Path, typer.Option(help="Folder for sessions.json; plots go into its performance/, or beside --page.")
+    ],
     bundle: Annotated[str, typer.Option(help="Preset, shipped bundle or folder.")] = "default",
     count: Annotated[list[int] | None, typer.Option(help="Sessions; 1 to 12 by default.")] = None,
     threads: Annotated[list[int] | None, typer.Option(help="1 and 2 by default.")] = None,

@@ -283,4 +283,8 @@ class OobleckVAE(VAE):
         """Replace every weight-normed weight by its value: for inference and export, not for training."""
         for module in self.modules():
             if parametrize.is_parametrized(module, "weight"):
+                # Torch keeps the property `weight` in a class that copies share, and takes it away there: a
+                # class of its own first, or the network that this one was copied from could not go on.
+                shared = type(module)
+                module.__class__ = type(shared.__name__, shared.__bases__, dict(vars(shared)))
                 parametrize.remove_parametrizations(module, "weight")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 
 import pytest
@@ -104,6 +105,19 @@ def test_folding_weight_norm_changes_nothing() -> None:
     before = vae.decode(z)
     vae.fold_weight_norm()
     torch.testing.assert_close(vae.decode(z), before, atol=1e-6, rtol=1e-5)
+
+
+@torch.no_grad()
+def test_folding_a_copy_leaves_the_network_as_it_was() -> None:
+    vae, z = build(SMALL_OOBLECK), torch.randn(1, 64, 3)
+    before = vae.decode(z)
+    copied = copy.deepcopy(vae)
+    copied.fold_weight_norm()
+    torch.testing.assert_close(vae.decode(z), before)
+    torch.testing.assert_close(copied.decode(z), before, atol=1e-6, rtol=1e-5)
+    again = copy.deepcopy(vae)
+    again.fold_weight_norm()
+    torch.testing.assert_close(again.decode(z), before, atol=1e-6, rtol=1e-5)
 
 
 @torch.no_grad()
