@@ -202,7 +202,8 @@ def take_tokens(generator: Generator, store: ClipStore, clips: list[Clip]) -> Te
         grids = torch.from_numpy(np.array(cache.read(clip), np.float32))
         tokens = video_tokens(generator, grids[None])[0]
         with torch.no_grad():
-            tokens[0] = generator.vision_token(grids[:1], torch.zeros_like(grids[:1]))[0]
+            first = generator.grids(grids[:1])
+            tokens[0] = generator.vision_token(first, torch.zeros_like(first))[0]
         parts.append(tokens)
     return torch.cat(parts)
 

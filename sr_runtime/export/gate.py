@@ -91,7 +91,7 @@ def relative_error(found: npt.NDArray[np.floating], expected: npt.NDArray[np.flo
 def _conditions(networks: Networks, frames: Sequence[Frame], latents: Latents, guidance: float) -> Tensor:
     generator = networks.generator
     images = torch.from_numpy(np.stack(frames)).permute(0, 3, 1, 2).float()
-    grids = generator.pca(networks.backbone(images))[None]
+    grids = generator.project(networks.backbone(images))[None]
     differences = sequence_differences(grids, first=networks.config.vision.first_difference)
     history = torch.from_numpy(latents)[None]
     seen = generator.condition(grids, differences, history)

@@ -2,12 +2,13 @@
 
 ::
 
-    grid, difference ─ tokenizer ─ projection + type ─ v_i ──┐
+    features ─ (tuned blocks ─ PCA ─) grid, difference ─ tokenizer ─ projection + type ─ v_i ──┐
     latent x_{i−1} or BOS ─ projection + type ─ x_{i−1} ─ transformer ─ z_i ─ head ─ x_i
 
     z_i joins the outputs at the slots of x_{i−1} and of v_i: concat(z̃_{2i−1}, z̃_{2i})
 
-The frozen backbone and the auto-encoder are not part of it; the PCA basis is. Called by training
+The frozen backbone and the auto-encoder are not part of it; the PCA basis is, and so are the encoder's last
+blocks where they are tuned: then *features* are what comes before them, else the grid itself. Called by training
 (``condition`` and ``head``), export and evaluation (the incremental methods).
 """
 
@@ -19,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from sr_runtime.model.aggregator import VisionTokenizer
+from sr_runtime.model.efficientnet import TunedBlocks
 from sr_runtime.model.head import DiffusionHead, UncertaintyNet
 from sr_runtime.model.layers import two_layer_projection
 from sr_runtime.model.pca import PCAProjection
@@ -38,6 +40,11 @@ class Generator(nn.Module):
         self.config = config
         width = config.transformer.width
         vision = config.vision
+        self.tuned_blocks: nn.Module = (
+            TunedBlocks(vision.frozen.tap_block + 1, vision.tap_block)
+            if vision.tuned_blocks
+            else nn.Identity()
+        )
         self.pca = PCAProjection(vision.backbone_channels, vision.pca)
         self.tokenizer = VisionTokenizer(config.aggregator, vision.channels, vision.grid_shape)
         self.video_in = two_layer_projection(config.aggregator.width, width)
@@ -51,6 +58,20 @@ class Generator(nn.Module):
         self.transformer = Transformer(config.transformer)
         self.diffusion_head = DiffusionHead(config.head, config.vae.latent, 2 * width, config.sigma_data)
         self.uncertainty_net = UncertaintyNet()
+
+    def project(self, raw: Tensor) -> Tensor:
+        """Map what the frozen encoder makes of pictures, (N, C, h, w), to projected grids."""
+        return cast(Tensor, self.pca(self.tuned_blocks(raw)))
+
+    def grids(self, features: Tensor) -> Tensor:
+        """Return the projected grids of stored features, (..., c, h, w) each.
+
+        A store keeps projected grids, unless encoder blocks are tuned: then it keeps what comes before them.
+        """
+        if not self.config.vision.tuned_blocks:
+            return features
+        stored = features.flatten(0, -4).contiguous(memory_format=torch.channels_last)
+        return self.project(stored).unflatten(0, features.shape[:-3])
 
     def vision_token(self, grid: Tensor, difference: Tensor) -> Tensor:
         """Map projected grids and differences, each (N, c, h, w), to typed video tokens (N, width)."""

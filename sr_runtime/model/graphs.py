@@ -61,7 +61,7 @@ class VisionGraph(Graph):
         Returns:
             Projected grid float32 (N, c, h, w) and typed video token float32 (N, 1, width).
         """
-        grid = self.generator.pca(self.backbone(image.permute(0, 3, 1, 2).float()))
+        grid = self.generator.project(self.backbone(image.permute(0, 3, 1, 2).float()))
         return grid, self.generator.vision_token(grid, grid - prev_grid).unsqueeze(1)
 
     def example_inputs(self) -> tuple[Tensor, ...]:

@@ -7,7 +7,7 @@ is the reading that ``docs/model.md`` argues for.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import msgspec
@@ -19,11 +19,13 @@ Backbone = Literal["dinov2_vits14_reg", "efficientnet_lite0"]
 
 @dataclass(frozen=True)
 class VisionConfig:
-    """The frozen picture encoder, its input size and the projection of its grid.
+    """The picture encoder, its input size and the projection of its grid.
 
     Attributes:
         width: Pixels; pictures are stretched to ``width × height``.
         tap_block: EfficientNet block whose output is the grid (10: 112 channels, stride 16).
+        tuned_blocks: How many blocks up to that one belong to the generator, learned with it; 0: the whole
+            encoder is frozen, as in the paper.
         pca: Channels kept of the grid, or None for the full grid.
         first_difference: What the first frame's difference is: ``feature`` (previous = 0) or ``zero``.
     """
@@ -32,6 +34,7 @@ class VisionConfig:
     width: int = 392
     height: int = 224
     tap_block: int = 10
+    tuned_blocks: int = 0
     pca: int | None = 59
     first_difference: Literal["feature", "zero"] = "feature"
 
@@ -49,6 +52,13 @@ class VisionConfig:
     def backbone_channels(self) -> int:
         """Channels of the raw grid."""
         return 384 if self.backbone == "dinov2_vits14_reg" else _EFFICIENTNET_CHANNELS[self.tap_block]
+
+    @property
+    def frozen(self) -> VisionConfig:
+        """The part of the encoder that no training changes, without a projection if some of it is tuned."""
+        if not self.tuned_blocks:
+            return self
+        return replace(self, tap_block=self.tap_block - self.tuned_blocks, tuned_blocks=0, pca=None)
 
     @property
     def channels(self) -> int:

@@ -1,6 +1,8 @@
-"""The frozen picture encoder: a picture to a grid of features.
+"""The picture encoder: a picture to a grid of features.
 
-Called by feature precomputation and by export. Nothing here is trained; gradients never flow into it.
+Called by feature precomputation and by export. Nothing here is trained; gradients never flow into it. Where
+the last blocks are learned with the generator (``tuned_blocks``), they are the generator's, and this is what
+stands before them.
 """
 
 from __future__ import annotations
@@ -38,7 +40,7 @@ class FrozenBackbone(nn.Module):
 def build_backbone(
     config: VisionConfig, weights: Path | None = None, random_weights: bool = False
 ) -> FrozenBackbone:
-    """Build the encoder that the config names, with its published weights.
+    """Build the frozen part of the encoder that the config names, with its published weights.
 
     Args:
         config: Names the backbone, the picture's size and the tap.
@@ -50,6 +52,7 @@ def build_backbone(
         MissingDependency: The EfficientNet weights' package is not installed.
     """
     encoder: DinoV2 | EfficientNetLite0
+    config = config.frozen
     if config.backbone == "dinov2_vits14_reg":
         encoder = DinoV2(config.height, config.width)
     else:

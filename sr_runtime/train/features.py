@@ -44,7 +44,7 @@ PCA_PICTURES = 1500
 
 def vision_key(config: VisionConfig) -> str:
     """Return a short name for everything that decides a feature's value: caches are kept under it."""
-    return f"{config.backbone}-{hashlib.sha256(repr(config).encode()).hexdigest()[:10]}"
+    return f"{config.backbone}-{hashlib.sha256(repr(config.frozen).encode()).hexdigest()[:10]}"
 
 
 def _fit_key(fit: PCAFit) -> str:
@@ -54,6 +54,8 @@ def _fit_key(fit: PCAFit) -> str:
 
 class FeatureCache:
     """Projected grids of a store's clips under one vision configuration.
+
+    Where encoder blocks are tuned with the generator, it keeps what comes before them, not projected.
 
     Args:
         store: where the clips are.
@@ -71,8 +73,8 @@ class FeatureCache:
         threads: int = 1,
         fit: PCAFit | None = None,
     ) -> None:
-        self.store, self.config, self.threads = store, config, threads
-        self.backbone_weights, self._fit = backbone_weights, fit
+        self.store, self.config, self.threads = store, config.frozen, threads
+        self.backbone_weights, self._fit = backbone_weights, None if config.tuned_blocks else fit
         self.folder = store.root / "features" / vision_key(config)
         self.folder.mkdir(parents=True, exist_ok=True)
 

@@ -18,11 +18,12 @@ import torch
 from torch import Tensor, nn
 
 from sr_runtime.data.store import Clip, ClipStore
-from sr_runtime.errors import TrainingError
+from sr_runtime.errors import ConfigError, TrainingError
 from sr_runtime.model.checkpoint import load_config, load_generator, load_weights, save_network
+from sr_runtime.model.efficientnet import TunedBlocks, published_weights
 from sr_runtime.model.generator import Generator
 from sr_runtime.model.pca import PCAFit
-from sr_runtime.model.presets import ModelConfig
+from sr_runtime.model.presets import ModelConfig, VisionConfig
 from sr_runtime.train.ema import WeightAverage, evaluating
 from sr_runtime.train.features import FeatureCache
 from sr_runtime.train.latents import LatentCache
@@ -108,7 +109,9 @@ class GeneratorStage(ABC):
             generator.pca.set_fit(fit)
         generator.train()
         self.generator, self.average = generator, WeightAverage(generator)
-        optimiser = build_optimiser(generator, settings.learning_rate, settings.weight_decay, (0.9, 0.95))
+        optimiser = build_optimiser(
+            generator, settings.learning_rate, settings.weight_decay, (0.9, 0.95), generator.tuned_blocks
+        )
         self.network, self.optimiser = self.fabric.setup(self.build_pass(generator), optimiser)
         if settings.compile_model:
             self.network = torch.compile(self.network)
@@ -217,17 +220,49 @@ def build_generator(config: ModelConfig, init: Path | None, settings: DiffusionS
     Args:
         config: the model; where ``init`` is given, the folder's own configuration is used.
         init: network folder to start from, or None.
-        settings: what is done to the audio history in training, and in stage 2 the head's dropout.
+        settings: what is done to the audio history in training, how much of the encoder learns, and in stage
+            2 the head's dropout.
+
+    Raises:
+        ConfigError: Encoder blocks are to be tuned without a network to start from, or other ones than its.
     """
     config = load_config(init) if init else config
+    vision = _tuned_vision(config.vision, settings.tuned_blocks, init)
     transformer = dataclasses.replace(
         config.transformer, history_noise=settings.history_noise, deaf_share=settings.deaf_share
     )
     head = config.head
     if isinstance(settings, ConsistencySettings):
         head = dataclasses.replace(head, dropout=settings.head_dropout)
-    generator = Generator(dataclasses.replace(config, transformer=transformer, head=head))
+    generator = Generator(dataclasses.replace(config, vision=vision, transformer=transformer, head=head))
     if init:
         load_generator(init)  # checks that weights and configuration fit, with a message that says so
-        generator.load_state_dict(load_weights(init))
+        _start_from(generator, load_weights(init))
+    if not settings.tuned_blocks:
+        generator.tuned_blocks.requires_grad_(False)
     return generator
+
+
+def _tuned_vision(vision: VisionConfig, tuned_blocks: int, init: Path | None) -> VisionConfig:
+    if not tuned_blocks or tuned_blocks == vision.tuned_blocks:
+        return vision
+    if init is None:
+        raise ConfigError(
+            "train.tuned_blocks: encoder blocks are tuned from a trained network, whose projection of their "
+            "features is kept; train without it first, then name that run with --init"
+        )
+    most = vision.tap_block if vision.backbone == "efficientnet_lite0" else 0
+    if vision.tuned_blocks or tuned_blocks > most:
+        raise ConfigError(
+            f"train.tuned_blocks: expected {vision.tuned_blocks or f'0 to {most}'} for {init}, got {tuned_blocks}"
+        )
+    return dataclasses.replace(vision, tuned_blocks=tuned_blocks)
+
+
+def _start_from(generator: Generator, weights: dict[str, Tensor]) -> None:
+    """Load a network's weights; encoder blocks that it does not have are ImageNet's."""
+    tuned = generator.tuned_blocks
+    if isinstance(tuned, TunedBlocks) and not any(name.startswith("tuned_blocks.") for name in weights):
+        tuned.load_published(published_weights())
+        weights |= {f"tuned_blocks.{name}": tensor for name, tensor in tuned.state_dict().items()}
+    generator.load_state_dict(weights)

@@ -65,21 +65,21 @@ class Sampling:
     autocast: bool = False
 
 
-def video_tokens(generator: Generator, grids: Tensor, autocast: bool = False) -> Tensor:
-    """Return the typed video tokens (B, T, width) of projected grids (B, T, c, h, w).
+def video_tokens(generator: Generator, features: Tensor, autocast: bool = False) -> Tensor:
+    """Return the typed video tokens (B, T, width) of stored features (B, T, c, h, w).
 
     Each clip starts from nothing: its first difference is what the configuration says of a first picture.
     """
     first = generator.config.vision.first_difference
     parts = []
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=autocast):
-        for start in range(0, grids.shape[1], PICTURES):
+        for start in range(0, features.shape[1], PICTURES):
             begin = max(0, start - 1)
-            part = grids[:, begin : start + PICTURES].float()
+            part = generator.grids(features[:, begin : start + PICTURES].float()).float()
             differences = sequence_differences(part, first=first)[:, start - begin :]
             for clip, difference in zip(part[:, start - begin :], differences, strict=True):
                 parts.append(generator.vision_token(clip, difference).float())
-    length = len(grids)
+    length = len(features)
     return torch.stack([torch.cat(parts[clip::length]) for clip in range(length)])
 
 

@@ -136,6 +136,8 @@ class DiffusionSettings(RunSettings, frozen=True, kw_only=True):
         history_noise: largest share of noise mixed into the audio history; 0 = off.
         deaf_share: share of crops whose audio history is noise alone, so that the picture has to do; 0 = off.
         quiet_share: share of crops drawn without regard to loudness.
+        tuned_blocks: blocks at the picture encoder's end that learn, too, from the weights that --init has or
+            else from ImageNet's; 0: none, those that --init has stay as they are.
         cached_only: whether to leave out clips whose features are not computed yet, rather than wait.
         lookahead_hops: how many hops ahead of its own a picture is shown. Not for live use: it bounds what an
             encoder that waits for pictures could reach.
@@ -155,6 +157,7 @@ class DiffusionSettings(RunSettings, frozen=True, kw_only=True):
     history_noise: float = 0.0
     deaf_share: float = 0.25
     quiet_share: float = 0.4
+    tuned_blocks: int = 0
     cached_only: bool = False
     lookahead_hops: int = 0
     own_history: str = ""

@@ -177,8 +177,8 @@ class HopProgram:
 
     def _grid(self) -> Tensor:
         image = self._get("image").permute(0, 3, 1, 2).to(self.networks.dtype)
-        features = self.networks.backbone(image).float()
-        projected: Tensor = self.networks.generator.pca(features)
+        generator = self.networks.generator
+        projected: Tensor = generator.pca(generator.tuned_blocks(self.networks.backbone(image)).float())
         return projected
 
     def _append(self, conditional: Tensor, null: Tensor) -> tuple[Tensor, Tensor]:

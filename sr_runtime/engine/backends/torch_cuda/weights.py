@@ -70,7 +70,13 @@ def on_device(
     """Move networks to a device, each part in its precision."""
     for module in (backbone, generator, vae):
         module.to(device).eval().requires_grad_(False)
-    for part in (backbone, generator.tokenizer, generator.video_in, generator.transformer):
+    for part in (
+        backbone,
+        generator.tuned_blocks,
+        generator.tokenizer,
+        generator.video_in,
+        generator.transformer,
+    ):
         part.to(dtype)
     if isinstance(vae, OobleckVAE):
         vae.fold_weight_norm()
