@@ -31,7 +31,7 @@ HEUN_STEPS = 8
 def condition_of(generator: Generator, batch: Windows, drop: Tensor) -> Tensor:
     """Return z float32 (B·T, 2·width) of a batch; ``drop`` (B,) marks crops whose video is ∅."""
     differences = sequence_differences(batch.grids, first=generator.config.vision.first_difference)
-    return generator.condition(batch.grids, differences, batch.history, drop).flatten(0, 1).float()
+    return generator.condition(batch.grids, differences, batch.latents, drop).flatten(0, 1).float()
 
 
 def diffusion_loss(
