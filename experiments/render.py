@@ -31,7 +31,6 @@ TABLES = (
     "guidance",
     "window",
     "single_stage",
-    "own_history",
     "head_size",
     "pca_levels",
     "cross_domain",

@@ -56,7 +56,6 @@ class Training:
         stage: 1 (diffusion) or 2 (consistency tuning).
         settings: What differs from the common settings.
         after: The run whose weights it starts from; None = from nothing, in stage 2 too.
-        plays: The run whose network plays recordings first, to be looked back on; None = true sound alone.
         budget: Share of the budget of ``--minutes`` or ``--steps``.
         store: Whose clips it learns from.
     """
@@ -66,7 +65,6 @@ class Training:
     stage: Literal[1, 2] = 1
     settings: Mapping[str, Any] = field(default_factory=dict)
     after: Training | None = None
-    plays: Training | None = None
     budget: float = 1.0
     store: Store = "main"
 

@@ -102,8 +102,6 @@ def train(training: Training, place: Workplace, report: Reporter | None = None) 
 
 def _start(training: Training, place: Workplace, run: RunFolder, report: Reporter | None) -> Path | None:
     if training.after is not None:
-        if training.plays is not None:
-            train(training.plays, place, report)
         return train(training.after, place, report) / "network"
     if training.stage == 1:
         return None
@@ -127,7 +125,6 @@ def _settings(training: Training, place: Workplace) -> DiffusionSettings:
         **COMMON,
         "accelerator": place.accelerator,
         "learning_rate": RATES[training.stage],
-        "own_history": str(folder(training.plays, place) / "network") if training.plays else "",
         **length,
         **training.settings,
     }

@@ -105,7 +105,7 @@ class TunedBlocks(nn.Module):
 
     What learns are the 1×1 convolutions and the norms' gains. Statistics stay those of ImageNet, so that a
     picture's grid does not depend on what it is learned with; so do the depthwise kernels, whose gradient
-    takes longer than all others together on a CPU (4.6 ms a picture instead of 2.3, blocks 5 to 10, one core).
+    takes longer than all else on a CPU (4.6 ms a picture instead of 2.3 for blocks 5 to 10, one core).
 
     Args:
         first: Number of the first block.

@@ -32,7 +32,7 @@ def condition_of(generator: Generator, batch: Windows, drop: Tensor) -> Tensor:
     """Return z float32 (B·T, 2·width) of a batch; ``drop`` (B,) marks crops whose video is ∅."""
     grids = generator.grids(batch.grids)
     differences = sequence_differences(grids, first=generator.config.vision.first_difference)
-    return generator.condition(grids, differences, batch.history, drop).flatten(0, 1).float()
+    return generator.condition(grids, differences, batch.latents, drop).flatten(0, 1).float()
 
 
 def diffusion_loss(

@@ -29,7 +29,6 @@ from sr_runtime.train.features import FeatureCache
 from sr_runtime.train.latents import LatentCache
 from sr_runtime.train.loop import Metrics
 from sr_runtime.train.optimiser import build_optimiser, set_rate
-from sr_runtime.train.own_history import HistoryCache, spread
 from sr_runtime.train.run_folder import RunFolder
 from sr_runtime.train.schedule import ema_decay, learning_rate
 from sr_runtime.train.settings import ConsistencySettings, DiffusionSettings
@@ -48,7 +47,7 @@ class Caches:
         store: recordings.
         vae: the autoencoder's network folder.
         config: the generator's configuration (its vision part decides the features).
-        settings: of the run: what may be left out, and whose own play is cached too; None for neither.
+        settings: of the run: what may be left out; None for nothing.
         backbone_weights: for backbones whose weights come with no package.
         report: told about the work.
         fit: the PCA of a network to go on training; None fits one on the store.
@@ -76,12 +75,6 @@ class Caches:
             raise TrainingError(f"{store.root} has no training clips; record some with sr-runtime record")
         for name, cache in (("latents", self.latents), ("features", self.features)):
             cache.fill([*self.train, *self.validation], _named(report, name))
-        self.histories: HistoryCache | None = None
-        if settings is not None and settings.own_history:
-            network, stretch = Path(settings.own_history), settings.own_history_stretch
-            self.histories = HistoryCache(store, network, self.features, self.latents, stretch)
-            played = spread(self.train, settings.own_history_hours)
-            self.histories.fill(played, _named(report, "own histories"))
 
 
 def _named(report: FillReport | None, name: str) -> Callable[[int, int], None] | None:
@@ -209,8 +202,6 @@ class GeneratorStage(ABC):
             settings.source_share,
             settings.quiet_share,
             settings.lookahead_hops,
-            self.caches.histories,
-            settings.own_history_share,
         )
 
 
@@ -253,9 +244,8 @@ def _tuned_vision(vision: VisionConfig, tuned_blocks: int, init: Path | None) ->
         )
     most = vision.tap_block if vision.backbone == "efficientnet_lite0" else 0
     if vision.tuned_blocks or tuned_blocks > most:
-        raise ConfigError(
-            f"train.tuned_blocks: expected {vision.tuned_blocks or f'0 to {most}'} for {init}, got {tuned_blocks}"
-        )
+        expected = vision.tuned_blocks or f"0 to {most}"
+        raise ConfigError(f"train.tuned_blocks: expected {expected} for {init}, got {tuned_blocks}")
     return dataclasses.replace(vision, tuned_blocks=tuned_blocks)
 
 

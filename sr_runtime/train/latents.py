@@ -122,8 +122,3 @@ class LatentCache:
         """Return mean and log-variance of a clip, float16 (hops, 64), unnormalised."""
         with np.load(self.folder / f"{clip.clip_id}.npz") as arrays:
             return arrays["mean"], arrays["logvar"]
-
-    def normalised(self, clip: Clip) -> npt.NDArray[np.float32]:
-        """Return a clip's mean latents as a generator sees them, float32 (hops, 64)."""
-        mean = self.read(clip)[0].astype(np.float32)
-        return np.asarray((mean - self.vae.latent_mean.numpy()) / (2.0 * self.vae.latent_std.numpy()))

@@ -100,18 +100,12 @@ class Rollout:
         self.audio = generator.bos_token().detach().expand(len(seeds), -1)
         self.hop = 0
 
-    def advance(
-        self,
-        video: Tensor,
-        report: Callable[[int], None] | None = None,
-        given: Mapping[int, Tensor] | None = None,
-    ) -> Tensor:
+    def advance(self, video: Tensor, report: Callable[[int], None] | None = None) -> Tensor:
         """Return the next latents float32 (B, T, 64) for video tokens (B, T, width).
 
         Args:
             video: What the rows see.
             report: Told after every hop how many were made since the beginning.
-            given: Latents (B, 64) by place in ``video``: there they are taken instead of drawn.
         """
         rows, hops, _ = video.shape
         assert len(self.seeds) == rows, f"{rows} rows need as many seeds, got {len(self.seeds)}"
@@ -119,9 +113,7 @@ class Rollout:
         with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=self.sampling.autocast):
             for index in range(hops):
                 z = _condition(generator, self.ring, self.audio, video[:, index], self.sampling)
-                known = given.get(index) if given else None
-                drawn = _draw(generator, z, self.seeds, self.hop, self.sampling) if known is None else known
-                latents.append(drawn)
+                latents.append(_draw(generator, z, self.seeds, self.hop, self.sampling))
                 self.audio = generator.audio_token(latents[-1]).float()
                 self.hop += 1
                 if report:
@@ -160,13 +152,7 @@ def roll_out(
     return Rollout(generator, seeds, sampling).advance(video, report)
 
 
-def generate_latents(
-    generator: Generator,
-    grids: Tensor,
-    seeds: Sequence[int],
-    sampling: Sampling,
-    given: Mapping[int, Tensor] | None = None,
-) -> Tensor:
+def generate_latents(generator: Generator, grids: Tensor, seeds: Sequence[int], sampling: Sampling) -> Tensor:
     """Generate the latents of clips.
 
     Args:
@@ -174,13 +160,11 @@ def generate_latents(
         grids: projected grids float32 (B, T, c, h, w).
         seeds: of each clip's noise, B of them.
         sampling: how latents are drawn.
-        given: see :meth:`Rollout.advance`.
 
     Returns:
         Normalised latents float32 (B, T, 64).
     """
-    video = video_tokens(generator, grids, sampling.autocast)
-    return Rollout(generator, seeds, sampling).advance(video, given=given)
+    return roll_out(generator, video_tokens(generator, grids, sampling.autocast), seeds, sampling)
 
 
 def _condition(

@@ -141,11 +141,6 @@ class DiffusionSettings(RunSettings, frozen=True, kw_only=True):
         cached_only: whether to leave out clips whose features are not computed yet, rather than wait.
         lookahead_hops: how many hops ahead of its own a picture is shown. Not for live use: it bounds what an
             encoder that waits for pictures could reach.
-        own_history: network folder of a generator after stage 2 that plays recordings first; '' = none.
-        own_history_hours: how much it plays, spread over the training clips.
-        own_history_share: share of those clips' crops that look back on what was played, not on true sound.
-        own_history_stretch: hops that it plays before it is led back along the true sound for as many; 0 = it
-            is never led back.
     """
 
     crop_hops: int = 240
@@ -160,10 +155,6 @@ class DiffusionSettings(RunSettings, frozen=True, kw_only=True):
     tuned_blocks: int = 0
     cached_only: bool = False
     lookahead_hops: int = 0
-    own_history: str = ""
-    own_history_hours: float = 1.5
-    own_history_share: float = 0.7
-    own_history_stretch: int = 0
 
     def __post_init__(self) -> None:
         """See :class:`RunSettings`."""
@@ -172,14 +163,6 @@ class DiffusionSettings(RunSettings, frozen=True, kw_only=True):
             raise ConfigError(
                 f"train.lookahead_hops: expected 0 to below crop_hops, {self.crop_hops}, "
                 f"got {self.lookahead_hops}"
-            )
-        if self.own_history_hours <= 0.0:
-            raise ConfigError(f"train.own_history_hours: expected more than 0, got {self.own_history_hours}")
-        if not 0.0 <= self.own_history_share <= 1.0:
-            raise ConfigError(f"train.own_history_share: expected 0 to 1, got {self.own_history_share}")
-        if self.own_history_stretch < 0:
-            raise ConfigError(
-                f"train.own_history_stretch: expected 0 or more, got {self.own_history_stretch}"
             )
 
 

@@ -17,7 +17,6 @@ from sr_runtime.data.store import Clip
 from sr_runtime.errors import TrainingError
 from sr_runtime.train.features import FeatureCache
 from sr_runtime.train.latents import LatentCache
-from sr_runtime.train.own_history import HistoryCache
 from sr_runtime.train.sources import simulated_source, steady_source
 
 
@@ -26,13 +25,11 @@ class Windows(NamedTuple):
 
     Attributes:
         grids: float32 (B, T, c, h, w), what each hop sees; held pictures are there twice.
-        latents: float32 (B, T, 64), normalised to σ_data: what is to be learned.
-        history: same shape, what is looked back on: the latents themselves, or what a generator played.
+        latents: float32 (B, T, 64), normalised to σ_data: what is to be learned, and what is looked back on.
     """
 
     grids: Tensor
     latents: Tensor
-    history: Tensor
 
 
 class WindowSampler:
@@ -46,8 +43,6 @@ class WindowSampler:
         source_share: share of crops with a simulated source instead of a steady 30 frames/s.
         quiet_share: share drawn uniformly; the others are drawn by how much happens in the latents.
         lookahead_hops: how many hops ahead of its own a picture is shown.
-        histories: filled cache of what a generator played itself, or None for true histories only.
-        own_history_share: share of the random crops of played clips that look back on it.
     """
 
     def __init__(
@@ -59,11 +54,9 @@ class WindowSampler:
         source_share: float = 0.5,
         quiet_share: float = 0.4,
         lookahead_hops: int = 0,
-        histories: HistoryCache | None = None,
-        own_history_share: float = 0.0,
     ) -> None:
         self.crop_hops, self.source_share, self.quiet_share = crop_hops, source_share, quiet_share
-        self.lookahead_hops, self.own_history_share = lookahead_hops, own_history_share
+        self.lookahead_hops = lookahead_hops
         self.clips = [clip for clip in clips if clip.hops >= crop_hops]
         if not self.clips:
             raise TrainingError(
@@ -72,7 +65,6 @@ class WindowSampler:
             )
         self.features = [features.read(clip) for clip in self.clips]
         self.latents = [latents.read(clip) for clip in self.clips]
-        self.histories = [histories.read(clip) for clip in self.clips] if histories else None
         vae = latents.vae
         self._mean, self._scale = vae.latent_mean.numpy(), 2.0 * vae.latent_std.numpy()
         self._starts, self._weights = self._weigh()
@@ -121,8 +113,4 @@ class WindowSampler:
         mean, logvar = (part[start : start + hops].astype(np.float32) for part in self.latents[clip])
         if rng is not None:
             mean = mean + np.exp(0.5 * logvar) * rng.standard_normal(mean.shape, np.float32)
-        latents = (mean - self._mean) / self._scale
-        own = self.histories[clip] if self.histories else None
-        if own is None or rng is None or rng.random() >= self.own_history_share:
-            return grids, latents, latents
-        return grids, latents, own[start : start + hops].astype(np.float32)
+        return grids, (mean - self._mean) / self._scale

@@ -30,7 +30,6 @@ from sr_runtime.model.presets import VAEConfig
 from sr_runtime.model.vae_compact import CompactVAE
 from sr_runtime.train.features import FeatureCache, vision_key
 from sr_runtime.train.rollout import Memory, Sampling
-from sr_runtime.train.run_folder import RunFolder
 from sr_runtime.train.vae_compact import Moments, regression
 from sr_runtime.types import HOP_SAMPLES
 from tests.conftest import missing
@@ -164,14 +163,6 @@ def test_one_stage_starts_from_nothing(place):
     run = train(SCRATCH, place)
     assert json.loads((run / "finished.json").read_text())["steps"] == 2
     assert (run / "untrained" / "config.json").exists()
-
-
-def test_a_run_can_look_back_on_what_another_played(place):
-    settings = {**QUICK, "own_history_hours": 2 / 3600}
-    run = train(Training("tiny-own", TINY, 2, settings, after=TUNED, plays=TUNED, budget=0.5), place)
-    told = RunFolder(run).read_config()["settings"]["own_history"]
-    assert Path(told) == place.out / "runs" / "tiny-2" / "network"
-    assert len(list(place.main.root.glob("histories/*/*.npy"))) >= 1
 
 
 def test_networks_beyond_the_limit_are_refused(place):

@@ -5,15 +5,13 @@ import pytest
 import torch
 
 from sr_runtime.errors import TrainingError
-from sr_runtime.model.checkpoint import load_vae, save_network
-from sr_runtime.model.generator import Generator
+from sr_runtime.model.checkpoint import load_vae
 from sr_runtime.model.presets import VisionConfig
 from sr_runtime.model.vision import build_backbone
 from sr_runtime.picture import stretch
 from sr_runtime.train.audio_crops import AudioCrops
 from sr_runtime.train.features import FeatureCache, vision_key
 from sr_runtime.train.latents import LatentCache, encode_clip, latent_statistics
-from sr_runtime.train.own_history import HistoryCache
 from sr_runtime.train.windows import WindowSampler
 from tests.conftest import missing
 from tests.training_material import TINY, make_features, make_store, make_vae
@@ -123,27 +121,6 @@ def test_windows_pair_a_picture_with_the_sound_of_its_hop(store, tmp_path):
     assert torch.equal(batch.grids[1], torch.from_numpy(np.float32(features.read(clip)[start : start + 8])))
     mean = torch.from_numpy(latents.read(clip)[0][start : start + 8].astype(np.float32))
     assert torch.allclose(batch.latents[1], latents.vae.normalise(mean.T[None])[0].T, atol=1e-5)
-
-
-def test_random_crops_look_back_on_own_histories_as_often_as_asked(store, tmp_path):
-    make_features(store)
-    latents = LatentCache(store, make_vae(tmp_path / "vae"))
-    latents.fill(store.clips())
-    features = FeatureCache(store, TINY.vision)
-    network = tmp_path / "generator"
-    save_network(network, Generator(TINY), TINY)
-    histories = HistoryCache(store, network, features, latents)
-    for clip in store.clips():
-        (histories.folder / f"{clip.clip_id}.npy").parent.mkdir(parents=True, exist_ok=True)
-        np.save(histories.folder / f"{clip.clip_id}.npy", np.full((clip.hops, 64), 7.0, np.float16))
-    sampler = WindowSampler(
-        store.clips("train"), features, latents, crop_hops=8, histories=histories, own_history_share=0.5
-    )
-    batch = sampler.draw(64, np.random.default_rng(0))
-    own = (batch.history == 7.0).flatten(1).all(1)
-    assert 16 < own.sum() < 48
-    assert torch.equal(batch.history[~own], batch.latents[~own])
-    assert torch.equal(sampler.fixed(3).history, sampler.fixed(3).latents)
 
 
 def test_held_pictures_have_no_difference(store, tmp_path):

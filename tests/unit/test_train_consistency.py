@@ -87,19 +87,10 @@ def test_dropped_video_is_not_looked_at(generator):
     shape = (2, 12, TINY.vision.channels, *TINY.vision.grid_shape)
     latents = torch.randn(2, 12, 64)
     drop = torch.tensor([True, False])
-    one = condition_of(generator, Windows(torch.randn(shape), latents, latents), drop).unflatten(0, (2, 12))
-    other = condition_of(generator, Windows(torch.randn(shape), latents, latents), drop).unflatten(0, (2, 12))
+    one = condition_of(generator, Windows(torch.randn(shape), latents), drop).unflatten(0, (2, 12))
+    other = condition_of(generator, Windows(torch.randn(shape), latents), drop).unflatten(0, (2, 12))
     assert torch.equal(one[0], other[0])
     assert not torch.allclose(one[1], other[1])
-
-
-def test_condition_looks_back_on_the_history_and_not_on_the_goal(generator):
-    generator.eval()
-    grids = torch.randn(1, 12, TINY.vision.channels, *TINY.vision.grid_shape)
-    goal, history, keep = torch.randn(1, 12, 64), torch.randn(1, 12, 64), torch.tensor([False])
-    own = condition_of(generator, Windows(grids, goal, history), keep)
-    assert torch.equal(own, condition_of(generator, Windows(grids, torch.randn(1, 12, 64), history), keep))
-    assert not torch.allclose(own, condition_of(generator, Windows(grids, goal, goal), keep))
 
 
 def test_stage_replaces_dropout_and_history_noise_of_the_configuration():

@@ -5,32 +5,25 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import msgspec
-import numpy as np
 import pytest
 import torch
 
 from sr_runtime.data.store import ClipStore
-from sr_runtime.errors import ConfigError, TrainingError
+from sr_runtime.errors import TrainingError
 from sr_runtime.model.checkpoint import (
     latent_key,
     load_config,
     load_generator,
     load_vae,
     load_weights,
-    save_network,
 )
-from sr_runtime.model.generator import Generator
 from sr_runtime.model.presets import OobleckConfig, VAEConfig
 from sr_runtime.model.vae import build_vae
 from sr_runtime.train.audio_crops import AudioCrops
 from sr_runtime.train.consistency import train_stage2
 from sr_runtime.train.diffusion import train_stage1
-from sr_runtime.train.features import FeatureCache
-from sr_runtime.train.latents import LatentCache
-from sr_runtime.train.own_history import HistoryCache, spread
 from sr_runtime.train.run_folder import RunFolder
 from sr_runtime.train.settings import ConsistencySettings, DiffusionSettings, VaeSettings
 from sr_runtime.train.vae import reconstruction_metrics, train_vae
@@ -240,58 +233,6 @@ def test_second_stage_can_tune_the_head_alone(store, vae, tmp_path):
     changed = {name for name in before if not torch.equal(before[name], after[name])}
     assert changed
     assert all(name.startswith("diffusion_head.") for name in changed)
-
-
-def test_generator_is_tuned_on_histories_that_it_played_itself(store, vae, tmp_path):
-    train_stage1(store.root, tmp_path / "one", vae, stage1_settings(steps=2), config=TINY)
-    network = tmp_path / "one" / "network"
-    settings = stage2_settings(own_history=str(network), own_history_share=1.0)
-    assert train_stage2(store.root, tmp_path / "two", vae, settings, init=network)
-    played = sorted((store.root / "histories").glob("*/*.npy"))
-    assert [path.stem for path in played] == [clip.clip_id for clip in store.clips("train")]
-    first = np.load(played[0])
-    assert first.shape == (store.clips("train")[0].hops, 64)
-    assert np.isfinite(first).all()
-    assert first.std() > 0.01
-
-
-def test_own_play_is_spread_evenly_over_the_recordings():
-    clips = [SimpleNamespace(hops=900, number=k) for k in range(10)]
-    assert [clip.number for clip in spread(clips, 150 / 3600)] == [1, 3, 5, 7, 9]
-    assert spread(clips, 1.0) == clips
-    assert len(spread(clips, 1e-6)) == 1
-
-
-@pytest.mark.parametrize(
-    "setting", [{"own_history_hours": 0.0}, {"own_history_share": 1.5}, {"own_history_stretch": -1}]
-)
-def test_own_histories_out_of_range_are_refused(setting):
-    with pytest.raises(ConfigError, match=next(iter(setting))):
-        stage2_settings(**setting)
-
-
-def test_interrupted_play_goes_on_as_if_it_had_not_been(store, vae, tmp_path):
-    features, latents = FeatureCache(store, TINY.vision), LatentCache(store, vae)
-    save_network(tmp_path / "network", Generator(TINY), TINY)
-    cache, clips = HistoryCache(store, tmp_path / "network", features, latents), store.clips()
-    cache.fill(clips)
-    whole = [cache.read(clip) for clip in clips]
-    (cache.folder / f"{clips[0].clip_id}.npy").unlink()
-    cache.fill(clips)
-    assert np.allclose(cache.read(clips[0]), whole[0], atol=2e-2)
-    assert not np.allclose(whole[0], whole[1], atol=0.1)
-
-
-def test_play_in_stretches_is_led_back_along_the_true_sound(store, vae, tmp_path):
-    features, latents = FeatureCache(store, TINY.vision), LatentCache(store, vae)
-    latents.fill(store.clips())
-    save_network(tmp_path / "network", Generator(TINY), TINY)
-    cache, clip = HistoryCache(store, tmp_path / "network", features, latents, stretch=4), store.clips()[0]
-    cache.fill([clip])
-    true, played = latents.normalised(clip), cache.read(clip)
-    same = np.isclose(true, played, atol=2e-2).all(axis=1)
-    assert [bool(hop) for hop in same] == [hop // 4 % 2 == 0 for hop in range(clip.hops)]
-    assert cache.folder != HistoryCache(store, tmp_path / "network", features, latents).folder
 
 
 def test_second_stage_without_a_first_one_is_refused(store, vae, tmp_path):

@@ -1,4 +1,4 @@
-"""Encoder blocks that learn with the generator: the same picture seen the same way, until they have learned."""
+"""Encoder blocks that learn with the generator: pictures are seen as before, until they have learned."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def test_blocks_that_have_learned_stay_as_they_are_unless_asked_for(trained: Pat
     later = build_generator(SMALL, tmp_path / "tuned", DiffusionSettings(steps=1))
     assert later.config.vision.tuned_blocks == 2
     assert not any(p.requires_grad for p in later.tuned_blocks.parameters())
-    with pytest.raises(ConfigError, match="expected 2 for .*, got 3"):
+    with pytest.raises(ConfigError, match=r"expected 2 for .*, got 3"):
         build_generator(SMALL, tmp_path / "tuned", DiffusionSettings(steps=1, tuned_blocks=3))
 
 
