@@ -189,8 +189,13 @@ def features_command(
     vision_weights: VisionWeights = None,
     threads: Annotated[int, typer.Option(help="CPU threads of the picture encoder.")] = 1,
     init: Init = None,
+    tuned_blocks: Annotated[
+        int, typer.Option(help="As of the run that will use them: --set tuned_blocks=… there.")
+    ] = 0,
 ) -> None:
     """Compute the picture features of new clips ahead of stage 1 (which does it too, if need be)."""
+    from dataclasses import replace
+
     from sr_runtime.data.store import ClipStore
     from sr_runtime.model.checkpoint import load_generator
     from sr_runtime.model.presets import preset as preset_by_name
@@ -199,6 +204,7 @@ def features_command(
     store, start = ClipStore(data), network_folder(init)
     network = load_generator(start) if start else None
     vision = network.config.vision if network else preset_by_name(preset).vision
+    vision = replace(vision, tuned_blocks=tuned_blocks or vision.tuned_blocks)
     cache = FeatureCache(store, vision, vision_weights, threads, network.pca.fit() if network else None)
     cache.fill(store.clips(), lambda done, of: print_filling("features", done, of))
 
