@@ -7,10 +7,8 @@ alone, so that a clip is the same whatever else is recorded, by how many workers
 from __future__ import annotations
 
 import logging
-import multiprocessing
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -20,6 +18,7 @@ from sr_runtime.data.agent import Kind
 from sr_runtime.data.alignment import hops_of_tics, tics_for_hops
 from sr_runtime.data.doom_game import SFX_VOLUME, STEM_SFX_VOLUME, TakeSpec
 from sr_runtime.data.groundtruth import Fingerprint, ReplayDiffers, click_onsets, stems
+from sr_runtime.data.processes import call_each
 from sr_runtime.data.splits import SCENARIOS, Level, Split, check_recordable, levels
 from sr_runtime.data.store import ClipMeta, ClipStore
 from sr_runtime.data.vizdoom import Take
@@ -32,7 +31,8 @@ logger = logging.getLogger(__name__)
 CLIP_SECONDS = 30
 PICTURE_SIZE = 224
 ATTEMPTS = 3
-"""On an overloaded machine a replay can differ from its take (1 of 20 seen); the next try agreed."""
+"""On an overloaded machine a replay can differ from its take (1 of 20 seen); the next try agreed.
+A clip whose process dies is tried as often."""
 GroundTruth = Literal["none", "clicks", "stems"]
 
 _MIX: dict[Split, tuple[Kind, ...]] = {
@@ -182,19 +182,21 @@ def is_recorded(job: ClipJob) -> bool:
     return meta.hops == job.hops and has[job.ground_truth]
 
 
-def record_clips(jobs: list[ClipJob], workers: int) -> Iterator[tuple[ClipJob, Exception | None]]:
+def record_clips(
+    jobs: list[ClipJob], workers: int, record: Callable[[ClipJob], object] = record_clip
+) -> Iterator[tuple[ClipJob, Exception | None]]:
     """Record the jobs whose clip is not there yet and yield each as it ends, with its error if it failed.
+
+    Each is played in a process and a temporary folder of its own: a crash costs its own clip only, and the
+    folder that ViZDoom makes in the current one is not the same for two games, nor left behind.
 
     Args:
         jobs: from :func:`plan_clips`.
         workers: processes that play at the same time.
+        record: what records a clip in such a process.
     """
-    todo = [job for job in jobs if not is_recorded(job)]
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
-        futures = {pool.submit(record_clip, job): job for job in todo}
-        for future in as_completed(futures):
-            error = future.exception()
-            if error is not None and not isinstance(error, Exception):
-                raise error
-            yield futures[future], error
+    todo = {replace(job, store=job.store.absolute()): job for job in jobs if not is_recorded(job)}
+    for job, error in call_each(record, todo, workers, ATTEMPTS):
+        if error is not None and not isinstance(error, Exception):
+            raise error
+        yield todo[job], error

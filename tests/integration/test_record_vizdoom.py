@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from typer.testing import CliRunner
 
 from sr_runtime.cli.main import build_app
 from sr_runtime.data.doom_game import TakeSpec, load_vizdoom
-from sr_runtime.data.recorder import is_recorded, plan_clips, record_clip
+from sr_runtime.data.recorder import is_recorded, plan_clips, record_clip, record_clips
 from sr_runtime.data.splits import Level
 from sr_runtime.data.store import ClipStore
 from sr_runtime.data.validate import validate_store
@@ -127,6 +128,20 @@ def test_the_command_records_resumes_and_validates(tmp_path: Path):
     checked = run.invoke(build_app(), ["record", "validate", out, "--json", str(report)])
     assert checked.exit_code in (0, 1), checked.output
     assert clip.clip_id in report.read_text()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need a privilege there")
+def test_two_games_at_once_do_not_meet_in_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    # What a game finds that is a moment too late: no folder when it looks, but one when it makes it.
+    Path("_vizdoom").symlink_to("nowhere/at/all")
+    jobs = [
+        *plan_clips(Path("store"), "validation", 1, 1, "sparse", ground_truth="clicks"),
+        *plan_clips(Path("store"), "validation", 2, 1, "dense"),
+    ]
+    assert dict(record_clips(jobs, workers=2)) == {job: None for job in jobs}
+    assert all(is_recorded(job) for job in jobs)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["_vizdoom", "store"]
 
 
 def test_the_command_refuses_held_out_maps(tmp_path: Path):
