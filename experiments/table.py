@@ -58,6 +58,7 @@ class Training:
         after: The run whose weights it starts from; None = from nothing, in stage 2 too.
         budget: Share of the budget of ``--minutes`` or ``--steps``.
         store: Whose clips it learns from.
+        largest: Most weights that the network may have.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Training:
     after: Training | None = None
     budget: float = 1.0
     store: Store = "main"
+    largest: int = LARGEST
 
 
 BASE = Training("base")

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from experiments.table import LARGEST, Training
+from experiments.table import Training
 from experiments.workplace import Workplace
 from sr_runtime.errors import ConfigError, TrainingError
 from sr_runtime.model.checkpoint import save_network
@@ -44,7 +44,7 @@ def weights(config: ModelConfig) -> int:
     """Return how many trainable weights a generator of this configuration has.
 
     Example:
-        >>> from experiments.table import ABLATION
+        >>> from experiments.table import ABLATION, LARGEST
         >>> weights(ABLATION) <= LARGEST
         True
     """
@@ -75,8 +75,8 @@ def train(training: Training, place: Workplace, report: Reporter | None = None) 
     run = RunFolder(folder(training, place))
     if (run.path / FINISHED).exists():
         return run.path
-    if (size := weights(training.config)) > LARGEST:
-        raise ConfigError(f"{training.name}: an ablation has at most {LARGEST} weights, got {size}")
+    if (size := weights(training.config)) > training.largest:
+        raise ConfigError(f"{training.name}: expected at most {training.largest} weights, got {size}")
     start = _start(training, place, run, report)
     data = place.store(training.store, training.config).root
     if training.stage == 1:

@@ -51,6 +51,9 @@ def command(
     size: Annotated[str, typer.Option(help="Pictures on the host, WIDTHxHEIGHT.")] = "1280x720",
     sessions: Annotated[list[int] | None, typer.Option(help="Together; 1 to 128 by default.")] = None,
     count_only: Annotated[bool, typer.Option(help="Only count a hop's launches; any machine.")] = False,
+    compiled: Annotated[
+        bool, typer.Option("--compile", help="Fuse the transformer's operations by torch.compile first.")
+    ] = False,
 ) -> None:
     """Measure NFE 1, 2 and 4, hot and paced."""
     width, height = (int(part) for part in size.split("x"))
@@ -60,6 +63,9 @@ def command(
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
     parts = networks.backbone, networks.generator, networks.vae
     backend = TorchBackend(on_device(*parts, torch.device(device), dtype))
+    if compiled:
+        transformer = networks.generator.transformer
+        transformer.append = torch.compile(transformer.append)  # type: ignore[method-assign]
     if count_only:
         return report_launches(backend, bundle, pictures[0])
     rows = [measure(backend, bundle, pictures, nfe, clips, paced_seconds) for nfe in (1, 2, 4)]
@@ -68,6 +74,7 @@ def command(
         "parameters": bundle.manifest.parameters,
         "device": torch.cuda.get_device_name() if device == "cuda" else "cpu",
         "precision": precision,
+        "compiled": compiled,
         "picture": size,
         "torch": torch.__version__,
         "commit": commit(),
