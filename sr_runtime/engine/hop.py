@@ -11,7 +11,8 @@ Called by sessions. Thread: inference.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -90,11 +91,33 @@ class Hops(Protocol):
     def compute(self, due: Sequence[Due]) -> list[Computed]:
         """Compute the rest of the hops; every frame has been checked to be a picture."""
 
+    def mark(self, members: Sequence[Member]) -> None:
+        """Note where sessions are, before a pass."""
+
+    def go_back(self, members: Sequence[Member]) -> None:
+        """Take sessions back to where they were marked, unless their memory was replaced since."""
+
     def save(self, member: Member) -> None:
         """Bring the session's state arrays up to date."""
 
     def load(self, member: Member) -> None:
         """Take over the session's state arrays, which were just replaced."""
+
+
+@contextmanager
+def all_or_nothing(groups: Sequence[tuple[Hops, Sequence[Member]]]) -> Iterator[None]:
+    """Take all sessions back to where they are now if what follows fails: one pass of each, at most.
+
+    Else a session whose neighbour failed would hear a token twice when it is tried again.
+    """
+    for hops, members in groups:
+        hops.mark(members)
+    try:
+        yield
+    except BaseException:
+        for hops, members in groups:
+            hops.go_back(members)
+        raise
 
 
 class OnnxHops:
@@ -171,6 +194,17 @@ class OnnxHops:
         ]
         return self._transformer.append(given, len(self._members))
 
+    def mark(self, members: Sequence[Member]) -> None:
+        """See :class:`Hops`."""
+        for member in members:
+            member.mark()
+
+    def go_back(self, members: Sequence[Member]) -> None:
+        """See :class:`Hops`."""
+        for member in members:
+            if member.go_back():
+                self._transformer.show(member)
+
     def save(self, member: Member) -> None:
         """See :class:`Hops`."""
         self._transformer.save(member)
@@ -178,4 +212,5 @@ class OnnxHops:
     def load(self, member: Member) -> None:
         """See :class:`Hops`."""
         member.repeat_token = None
+        member.unmark()
         self._transformer.load(member)

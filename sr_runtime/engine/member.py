@@ -5,11 +5,12 @@ Made by what computes hops, handed from stage to stage. Thread: inference.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
+from sr_runtime.engine.rings import is_ring
 from sr_runtime.types import State
 
 
@@ -26,6 +27,8 @@ class Member:
     state: State
     index: int = 0
     repeat_token: npt.NDArray[np.float32] | None = None
+    _marked: State = field(default_factory=dict)
+    _marked_token: npt.NDArray[np.float32] | None = None
 
     @property
     def hop(self) -> int:
@@ -36,6 +39,27 @@ class Member:
     def position(self) -> int:
         """Return how many tokens the session has had."""
         return int(self.state["position"][0])
+
+    def mark(self) -> None:
+        """Note where the session is, to :meth:`go_back` there if the next token's pass fails.
+
+        Rings are left out: the slot that the token would go to is out of sight until the token is there.
+        """
+        self._marked = {name: array.copy() for name, array in self.state.items() if not is_ring(name)}
+        self._marked_token = self.repeat_token
+
+    def unmark(self) -> None:
+        """Forget the mark: the memory was replaced, and there is no way back."""
+        self._marked = {}
+
+    def go_back(self) -> bool:
+        """Go back to the mark; returns whether there is one."""
+        if not self._marked:
+            return False
+        for name, array in self._marked.items():
+            np.copyto(self.state[name], array)
+        self.repeat_token = self._marked_token
+        return True
 
     @property
     def has_frame(self) -> bool:

@@ -85,6 +85,10 @@ class TransformerStage:
     def load(self, member: Member) -> None:
         """Take over the state, because it was replaced: its rings, and the masks that follow from it."""
         self._rings.adopt(member.state, self._rows(member.index))
+        self.show(member)
+
+    def show(self, member: Member) -> None:
+        """Let a session's rows see what its state says, because it has gone back."""
         last = member.position
         self._show(self._conditional(member.index), last, 0)
         self._show(self._null(member.index), last, int(member.state["null_start"][0]))

@@ -194,7 +194,10 @@ class Scheduler:
         return step
 
     def _sounds(self, due: dict[int, Step]) -> dict[int, Audio]:
-        """Compute the hops of all sessions together; if that fails, one by one, to end the one at fault."""
+        """Compute the hops of all sessions together; if that fails, one by one, to end the one at fault.
+
+        What failed has left no trace in any session.
+        """
         try:
             return dict(zip(due, step_together(list(due.values())), strict=True))
         except Exception:

@@ -178,12 +178,25 @@ class TorchHops:
             found.update(self._fetch(group, watch))
         return [found[each.member.index] for each in due]
 
+    def mark(self, members: Sequence[Member]) -> None:
+        """See :class:`~sr_runtime.engine.hop.Hops`."""
+        for member in members:
+            member.mark()
+        self.memory.mark()
+
+    def go_back(self, members: Sequence[Member]) -> None:
+        """See :class:`~sr_runtime.engine.hop.Hops`."""
+        for member in members:
+            if member.go_back():
+                self.memory.go_back(member.index)
+
     def save(self, member: Member) -> None:
         """See :class:`~sr_runtime.engine.hop.Hops`."""
         self.memory.save(member.index, member.state)
 
     def load(self, member: Member) -> None:
         """See :class:`~sr_runtime.engine.hop.Hops`."""
+        member.unmark()
         self.memory.load(member.index, member.state)
 
     def _show(self, member: Member, frame: Frame, is_cut: bool) -> None:

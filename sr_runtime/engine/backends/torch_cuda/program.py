@@ -19,6 +19,7 @@ from torch import Tensor
 
 from sr_runtime.engine.backends.torch_cuda.weights import TorchNetworks
 from sr_runtime.engine.bundle import Bundle, SamplerName
+from sr_runtime.engine.rings import is_ring
 from sr_runtime.model.attention import MASKED
 from sr_runtime.model.edm import consistency_sample, heun_sample
 from sr_runtime.model.generator import guide
@@ -43,9 +44,10 @@ class Memory:
     def __init__(self, networks: TorchNetworks, bundle: Bundle, capacity: int) -> None:
         self.device, self.capacity = networks.device, capacity
         state = {name: array for name, array in bundle.initial_state().items() if name not in HOST_ONLY}
-        rings = [name for name in state if name[:2] in ("k_", "v_") and name[2:].isdigit()]
+        rings = [name for name in state if is_ring(name)]
         self._rings = {name: self._zeros(2 * capacity, state[name], networks.dtype) for name in rings}
         self._rest = {name: self._zeros(capacity, state[name]) for name in state if name not in rings}
+        self._marked = {name: torch.zeros_like(tensor) for name, tensor in self._rest.items()}
         layers = range(len(rings) // 2)
         self.rings = [KeyValue(self._rings[f"k_{layer}"], self._rings[f"v_{layer}"]) for layer in layers]
         self.latent_size = networks.generator.config.vae.latent
@@ -83,6 +85,16 @@ class Memory:
         """Copy a session to another place."""
         for old, new in zip(self._of(source).values(), self._of(target).values(), strict=True):
             new.copy_(old)
+
+    def mark(self) -> None:
+        """Note where all sessions are, but for their rings; see :class:`~sr_runtime.engine.member.Member`."""
+        for name, tensor in self._rest.items():
+            self._marked[name].copy_(tensor)
+
+    def go_back(self, index: int) -> None:
+        """Take a session back to where it was marked."""
+        for name, tensor in self._rest.items():
+            tensor[index].copy_(self._marked[name][index])
 
     def _of(self, index: int) -> dict[str, Tensor]:
         """Return views of a session's tensors, shaped as its state is."""
