@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sr_runtime.engine import member as member_module
 from sr_runtime.engine import session as session_module
 from sr_runtime.engine.probe import read_hops
 from sr_runtime.engine.session import Engine, Session, Step, prepare_together, step_together
@@ -123,6 +124,53 @@ def test_a_frame_that_is_no_picture_disturbs_nobody() -> None:
     assert np.array_equal(sounds[0], reference.step(film[1]))
 
 
+@pytest.mark.parametrize("backend", ["onnx", "torch"])
+def test_who_rests_for_long_is_not_computed_and_sounds_as_alone_afterwards(
+    backend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(member_module, "LONG_REST", 4)
+    engine, film = Engine(small_bundle(), backend=backend), moving_pictures(2 * HOPS)
+    shared = [engine.open_session(seed=seed, shared=True) for seed in range(5)]
+    single = [engine.open_session(seed=seed) for seed in range(5)]
+    for hop, frame in enumerate(film):
+        running = [0, 1, 2, 3, 4] if hop < 3 or hop >= 45 else [1, 4] if hop < 20 else [0, 2, 4]
+        steps = [Step(shared[seed], frame) for seed in running]
+        for seed, sound in zip(running, step_together(steps), strict=True):
+            expected = single[seed].step(frame)
+            exact = 0.0 if backend == "onnx" else 2e-4 * np.abs(expected).max() + 1e-6
+            assert np.allclose(sound, expected, rtol=0.0, atol=exact), (hop, seed)
+        if hop in (19, 44):
+            assert {shared[seed]._member.index for seed in running} == set(range(len(running)))
+    assert [member.index for member in shared[0]._hops._members] == [0, 1, 2, 3, 4]
+
+
+def test_only_rows_up_to_the_last_one_that_has_a_hop_due_are_computed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    engine, film = Engine(small_bundle()), moving_pictures(3)
+    sessions = [engine.open_session(seed=seed, shared=True, guidance=2.0) for seed in range(4)]
+    stage, ran = sessions[0]._hops._transformer, []
+    run = stage._run
+
+    def noted(start: int, stop: int) -> None:
+        ran.append(stop - start)
+        run(start, stop)
+
+    monkeypatch.setattr(stage, "_run", noted)
+    for frame, count in zip(film, (4, 2, 1), strict=True):
+        step_together([Step(session, frame) for session in sessions[:count]])
+    assert ran == [8, 8, 4, 4, 2, 2]
+
+
+def test_sessions_that_take_turns_do_not_change_places() -> None:
+    engine, film = Engine("probe"), moving_pictures(40)
+    sessions = [engine.open_session(seed=seed, shared=True) for seed in range(6)]
+    for frame in film:
+        for session in sessions:
+            session.step(frame)
+    assert [session._member.index for session in sessions] == list(range(6))
+
+
 def fails_once(monkeypatch: pytest.MonkeyPatch, owner: object, name: str, at_call: int = 1) -> None:
     """Let a method do its work and then fail, at one of its calls."""
     work, calls = getattr(owner, name), itertools.count(1)
@@ -158,7 +206,7 @@ def test_a_hop_that_failed_can_be_tried_again_as_if_nothing_had_been(
             "decoder": (getattr(hops, "_decoder", None), "decode"),
         },
         "torch": {
-            "vision": (hops, "_show"),
+            "vision": (getattr(hops, "memory", None), "show"),
             "prepare": (hops, "_run"),
             "transformer": (hops, "_run", 4 if hop_of_failure == 0 else 2),
             "head": (hops, "_fetch"),

@@ -96,6 +96,13 @@ class Memory:
         for name, tensor in self._rest.items():
             tensor[index].copy_(self._marked[name][index])
 
+    def swap(self, one: int, other: int) -> None:
+        """Let two sessions change places."""
+        for a, b in zip(self._of(one).values(), self._of(other).values(), strict=True):
+            before = a.clone()
+            a.copy_(b)
+            b.copy_(before)
+
     def _of(self, index: int) -> dict[str, Tensor]:
         """Return views of a session's tensors, shaped as its state is."""
         first, second = self.capacity - 1 - index, self.capacity + index
