@@ -11,7 +11,7 @@ Nothing here locks: an engine and its sessions belong to one thread. Thread: inf
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -77,6 +77,7 @@ class Engine:
         )
         self.is_warm = False
         self._shared: list[Hops] = []
+        self._alone: list[Hops] = []
 
     @property
     def device(self) -> str:
@@ -104,6 +105,7 @@ class Engine:
         picture = np.zeros((self.bundle.image.height, self.bundle.image.width, 3), np.uint8)
         for hop in range(hops):
             session.step(None if hop % 2 else picture)
+        session.close()
         self.is_warm = True
 
     def open_session(
@@ -122,7 +124,7 @@ class Engine:
             nfe: Evaluations of the head per hop.
             sampler: ``consistency`` or ``heun``.
             shared: Whether it is to be computed together with other shared ones (:func:`step_together`);
-                close it when it is done.
+                close it when it is done. What was recorded on a GPU for a closed session serves the next.
 
         Raises:
             ConfigError: A value is outside its range.
@@ -130,7 +132,10 @@ class Engine:
         settings = SamplingSettings.from_spec(
             self.bundle.manifest.sampling, seed=seed, guidance=guidance, nfe=nfe, sampler=sampler
         )
-        return Session(self.bundle, settings, self._room() if shared else self._hops(1))
+        if shared:
+            return Session(self.bundle, settings, self._room())
+        hops = self._alone.pop() if self._alone else self._hops(1)
+        return Session(self.bundle, settings, hops, self._alone.append)
 
     def _room(self) -> Hops:
         """Return a group of sessions with room for one more."""
@@ -159,7 +164,13 @@ class Session:
     Thread: inference.
     """
 
-    def __init__(self, bundle: Bundle, settings: SamplingSettings, hops: Hops) -> None:
+    def __init__(
+        self,
+        bundle: Bundle,
+        settings: SamplingSettings,
+        hops: Hops,
+        hand_on: Callable[[Hops], None] = lambda hops: None,
+    ) -> None:
         manifest = bundle.manifest
         self.bundle = bundle
         self.settings = settings
@@ -170,7 +181,7 @@ class Session:
         self._prepare_ms = 0.0
         self._is_closed = False
         self._state = bundle.initial_state()
-        self._hops = hops
+        self._hops, self._hand_on = hops, hand_on
         self._member = hops.join(self._state)
         self._guard = OutputGuard(self._state)
 
@@ -242,10 +253,11 @@ class Session:
         return step_together([Step(self, frame, is_cut)])[0]
 
     def close(self) -> None:
-        """Give a shared session's place back; the session cannot go on. Closing twice does no harm."""
+        """Give the session's place back; the session cannot go on. Closing twice does no harm."""
         if not self._is_closed:
             self._hops.leave(self._member)
             self._is_closed = True
+            self._hand_on(self._hops)
 
     def reset(self) -> None:
         """Start again as a new session would: same settings, empty memory, hop 0.

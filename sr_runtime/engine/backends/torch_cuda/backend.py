@@ -58,8 +58,11 @@ class TorchBackend:
         self.networks = networks
         self.device = networks.device.type
         self.threads = threads
+        torch = _import_torch()
         if self.device == "cpu":
-            _import_torch().set_num_threads(threads)
+            torch.set_num_threads(threads)
+        # One for all graphs: they run one after the other, and what stays is in fixed places.
+        self.pool: Any = None if self.device == "cpu" else torch.cuda.graph_pool_handle()
 
     def hops(self, bundle: Bundle, capacity: int = 1) -> TorchHops:
         """Return what computes the hops of up to so many sessions."""
@@ -114,7 +117,7 @@ class TorchHops:
         from sr_runtime.engine.backends.torch_cuda.program import Memory
 
         self._torch = _import_torch()
-        self._networks, self._image = backend.networks, bundle.image
+        self._networks, self._image, self._pool = backend.networks, bundle.image, backend.pool
         self._capacity, self._members = capacity, list[Member]()
         self._is_cuda = backend.device == "cuda"
         self._graphs: dict[Any, Callable[[], None]] = {}
@@ -275,12 +278,16 @@ class TorchHops:
         self._graphs[key]()
 
     def recorded(self, function: Callable[[], None]) -> Callable[[], None]:
-        """Return a function as one launch, where the device can; warming up leaves no trace in the memory."""
+        """Return a function as one launch, where the device can.
+
+        Warming up leaves no trace in the memory: no session has a hop due meanwhile.
+        """
         torch = self._torch
         run: Callable[[], None] = torch.inference_mode()(function)
         if not self._is_cuda:
             return run
-        before = self.memory.copy()
+        is_due = self.memory.is_due.clone()
+        self.memory.is_due.zero_()
         side = torch.cuda.Stream()
         side.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(side):
@@ -288,9 +295,9 @@ class TorchHops:
                 run()
         torch.cuda.current_stream().wait_stream(side)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
+        with torch.cuda.graph(graph, pool=self._pool):
             run()
-        self.memory.restore(before)
+        self.memory.is_due.copy_(is_due)
         replay: Callable[[], None] = graph.replay
         return replay
 

@@ -109,15 +109,6 @@ class Memory:
         rings = {name: ring[first : second + 1 : second - first] for name, ring in self._rings.items()}
         return {**rings, **{name: tensor[index : index + 1] for name, tensor in self._rest.items()}}
 
-    def copy(self) -> list[Tensor]:
-        """Return what :meth:`restore` takes."""
-        return [tensor.clone() for tensor in self.all()]
-
-    def restore(self, before: list[Tensor]) -> None:
-        """Put back what :meth:`copy` returned."""
-        for tensor, old in zip(self.all(), before, strict=True):
-            tensor.copy_(old)
-
     def show(self, index: int, frame: Tensor) -> None:
         """Stretch a picture uint8 (h, w, 3) into its place: to the bit what ``picture.stretch`` makes."""
         target = self["image"][index]
