@@ -11,7 +11,8 @@ Called by sessions. Thread: inference.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -22,7 +23,7 @@ from sr_runtime.engine.backends.onnx import OnnxBackend
 from sr_runtime.engine.bundle import Bundle
 from sr_runtime.engine.decoder import DecoderStage
 from sr_runtime.engine.head import Draw, HeadStage
-from sr_runtime.engine.member import Member
+from sr_runtime.engine.member import Member, who_changes_places
 from sr_runtime.engine.settings import SamplingSettings, most_levels
 from sr_runtime.engine.timings import Stopwatch
 from sr_runtime.engine.transformer import NextToken, TransformerStage
@@ -90,11 +91,37 @@ class Hops(Protocol):
     def compute(self, due: Sequence[Due]) -> list[Computed]:
         """Compute the rest of the hops; every frame has been checked to be a picture."""
 
+    def gather(self, members: Sequence[Member]) -> None:
+        """Bring sessions nearer together, before a pass over them."""
+
+    def mark(self, members: Sequence[Member]) -> None:
+        """Note where sessions are, before a pass."""
+
+    def go_back(self, members: Sequence[Member]) -> None:
+        """Take sessions back to where they were marked, unless their memory was replaced since."""
+
     def save(self, member: Member) -> None:
         """Bring the session's state arrays up to date."""
 
     def load(self, member: Member) -> None:
         """Take over the session's state arrays, which were just replaced."""
+
+
+@contextmanager
+def all_or_nothing(groups: Sequence[tuple[Hops, Sequence[Member]]]) -> Iterator[None]:
+    """Take all sessions back to where they are now if what follows fails: one pass of each, at most.
+
+    Else a session whose neighbour failed would hear a token twice when it is tried again.
+    """
+    for hops, members in groups:
+        hops.gather(members)
+        hops.mark(members)
+    try:
+        yield
+    except BaseException:
+        for hops, members in groups:
+            hops.go_back(members)
+        raise
 
 
 class OnnxHops:
@@ -164,12 +191,31 @@ class OnnxHops:
         ]
 
     def _append(self, due: Sequence[Due], tokens: Sequence[Latent], null: Latent | None) -> list[Latent]:
-        """Append tokens to all rows; ``null`` stands in for them in the null rows (None: the same)."""
+        """Append tokens; ``null`` stands in for them in the null rows (None: the same)."""
         given = [
             NextToken(d.member, token, (token if null is None else null) if d.settings.is_guided else None)
             for d, token in zip(due, tokens, strict=True)
         ]
-        return self._transformer.append(given, len(self._members))
+        return self._transformer.append(given)
+
+    def gather(self, members: Sequence[Member]) -> None:
+        """See :class:`Hops`."""
+        pair = who_changes_places(self._members, members)
+        if pair is not None:
+            self._transformer.swap(*pair)
+            for member in pair:
+                self._members[member.index] = member
+
+    def mark(self, members: Sequence[Member]) -> None:
+        """See :class:`Hops`."""
+        for member in members:
+            member.mark()
+
+    def go_back(self, members: Sequence[Member]) -> None:
+        """See :class:`Hops`."""
+        for member in members:
+            if member.go_back():
+                self._transformer.show(member)
 
     def save(self, member: Member) -> None:
         """See :class:`Hops`."""
@@ -178,4 +224,5 @@ class OnnxHops:
     def load(self, member: Member) -> None:
         """See :class:`Hops`."""
         member.repeat_token = None
+        member.unmark()
         self._transformer.load(member)

@@ -21,6 +21,11 @@ Pair = tuple[int, int]
 """A session's rows: the conditional one and the null one."""
 
 
+def is_ring(name: str) -> bool:
+    """Tell whether an entry of a state is a ring."""
+    return name.startswith(("k_", "v_")) and name[2:].isdigit()
+
+
 class Rings(Protocol):
     """Rings of all sessions, one row each of conditional and null."""
 

@@ -11,7 +11,8 @@ Nothing here locks: an engine and its sessions belong to one thread. Thread: inf
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -20,7 +21,7 @@ import numpy as np
 from sr_runtime.engine.backends.onnx import OnnxBackend, OnnxGraph
 from sr_runtime.engine.backends.torch_cuda.backend import TorchBackend, open_torch
 from sr_runtime.engine.bundle import Bundle, load_bundle
-from sr_runtime.engine.hop import Computed, Due, Hops, OnnxHops
+from sr_runtime.engine.hop import Computed, Due, Hops, OnnxHops, all_or_nothing
 from sr_runtime.engine.safety import OutputGuard, is_sound
 from sr_runtime.engine.settings import Relief, SamplingSettings
 from sr_runtime.engine.timings import Counters, HopTimings, Stopwatch
@@ -76,6 +77,7 @@ class Engine:
         )
         self.is_warm = False
         self._shared: list[Hops] = []
+        self._alone: list[Hops] = []
 
     @property
     def device(self) -> str:
@@ -103,6 +105,7 @@ class Engine:
         picture = np.zeros((self.bundle.image.height, self.bundle.image.width, 3), np.uint8)
         for hop in range(hops):
             session.step(None if hop % 2 else picture)
+        session.close()
         self.is_warm = True
 
     def open_session(
@@ -121,7 +124,7 @@ class Engine:
             nfe: Evaluations of the head per hop.
             sampler: ``consistency`` or ``heun``.
             shared: Whether it is to be computed together with other shared ones (:func:`step_together`);
-                close it when it is done.
+                close it when it is done. What was recorded on a GPU for a closed session serves the next.
 
         Raises:
             ConfigError: A value is outside its range.
@@ -129,7 +132,10 @@ class Engine:
         settings = SamplingSettings.from_spec(
             self.bundle.manifest.sampling, seed=seed, guidance=guidance, nfe=nfe, sampler=sampler
         )
-        return Session(self.bundle, settings, self._room() if shared else self._hops(1))
+        if shared:
+            return Session(self.bundle, settings, self._room())
+        hops = self._alone.pop() if self._alone else self._hops(1)
+        return Session(self.bundle, settings, hops, self._alone.append)
 
     def _room(self) -> Hops:
         """Return a group of sessions with room for one more."""
@@ -158,7 +164,13 @@ class Session:
     Thread: inference.
     """
 
-    def __init__(self, bundle: Bundle, settings: SamplingSettings, hops: Hops) -> None:
+    def __init__(
+        self,
+        bundle: Bundle,
+        settings: SamplingSettings,
+        hops: Hops,
+        hand_on: Callable[[Hops], None] = lambda hops: None,
+    ) -> None:
         manifest = bundle.manifest
         self.bundle = bundle
         self.settings = settings
@@ -169,7 +181,7 @@ class Session:
         self._prepare_ms = 0.0
         self._is_closed = False
         self._state = bundle.initial_state()
-        self._hops = hops
+        self._hops, self._hand_on = hops, hand_on
         self._member = hops.join(self._state)
         self._guard = OutputGuard(self._state)
 
@@ -241,10 +253,11 @@ class Session:
         return step_together([Step(self, frame, is_cut)])[0]
 
     def close(self) -> None:
-        """Give a shared session's place back; the session cannot go on. Closing twice does no harm."""
+        """Give the session's place back; the session cannot go on. Closing twice does no harm."""
         if not self._is_closed:
             self._hops.leave(self._member)
             self._is_closed = True
+            self._hand_on(self._hops)
 
     def reset(self) -> None:
         """Start again as a new session would: same settings, empty memory, hop 0.
@@ -281,7 +294,6 @@ class Session:
         self._hops.load(self._member)
 
     def _due(self, frame: Frame | None = None, is_cut: bool = False) -> Due:
-        self._check_open()
         return Due(self._member, self.in_use, frame, is_cut)
 
     def _check_open(self) -> None:
@@ -336,13 +348,18 @@ class Step(NamedTuple):
 
 
 def prepare_together(sessions: Iterable[Session]) -> None:
-    """Run the audio-token passes of several sessions' next hops, unless they have run."""
-    for hops, members in _groups([s for s in sessions if not s.is_prepared]):
-        watch = Stopwatch()
-        hops.prepare([session._due() for session in members])
-        prepare_ms = watch.lap()
-        for session in members:
-            session._note_prepared(prepare_ms)
+    """Run the audio-token passes of several sessions' next hops, unless they have run.
+
+    If it fails, none has run.
+    """
+    groups = _groups([session for session in sessions if not session.is_prepared])
+    with _all_or_nothing(groups):
+        for hops, members in groups:
+            watch = Stopwatch()
+            hops.prepare([session._due() for session in members])
+            prepare_ms = watch.lap()
+            for session in members:
+                session._note_prepared(prepare_ms)
 
 
 def step_together(steps: Sequence[Step]) -> list[Audio]:
@@ -357,6 +374,8 @@ def step_together(steps: Sequence[Step]) -> list[Audio]:
     Raises:
         SessionError: A frame is not a picture; nothing was computed.
 
+    Whatever it raises, no session has had its hop: each can be tried again, alone or with others.
+
     Thread: inference.
     """
     for step in steps:
@@ -366,11 +385,12 @@ def step_together(steps: Sequence[Step]) -> list[Audio]:
     # Before its first picture a session is silent, and a hop leaves no trace.
     awake = [step.session for step in steps if step.frame is not None or step.session.has_frame]
     prepare_together(awake)
-    sounds: dict[int, Audio] = {}
-    for hops, sessions in _groups(awake):
-        due = [session._due(*given[id(session)][1:]) for session in sessions]
-        for session, computed in zip(sessions, hops.compute(due), strict=True):
-            sounds[id(session)] = session._finish(computed, given[id(session)].frame is None)
+    groups, sounds = _groups(awake), dict[int, Audio]()
+    with _all_or_nothing(groups):
+        for hops, sessions in groups:
+            due = [session._due(*given[id(session)][1:]) for session in sessions]
+            for session, computed in zip(sessions, hops.compute(due), strict=True):
+                sounds[id(session)] = session._finish(computed, given[id(session)].frame is None)
     return [sounds[id(s)] if id(s) in sounds else _silence() for s, *_ in steps]
 
 
@@ -379,11 +399,20 @@ def _silence() -> Audio:
 
 
 def _groups(sessions: Iterable[Session]) -> list[tuple[Hops, list[Session]]]:
-    """Return the sessions by what computes them."""
+    """Return the sessions by what computes them.
+
+    Raises:
+        SessionError: One is closed.
+    """
     groups: dict[int, tuple[Hops, list[Session]]] = {}
     for session in sessions:
+        session._check_open()
         groups.setdefault(id(session._hops), (session._hops, []))[1].append(session)
     return list(groups.values())
+
+
+def _all_or_nothing(groups: list[tuple[Hops, list[Session]]]) -> AbstractContextManager[None]:
+    return all_or_nothing([(hops, [session._member for session in sessions]) for hops, sessions in groups])
 
 
 def _check_state(own: State, given: State) -> None:

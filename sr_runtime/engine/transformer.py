@@ -25,7 +25,7 @@ import numpy.typing as npt
 
 from sr_runtime.engine.backends.onnx import OnnxGraph
 from sr_runtime.engine.bundle import TensorSpec, TransformerSpec
-from sr_runtime.engine.member import Member
+from sr_runtime.engine.member import Member, places
 from sr_runtime.engine.rings import DeviceRings, HostRings, Rings, pair
 from sr_runtime.engine.rotation import Rotation
 
@@ -85,6 +85,10 @@ class TransformerStage:
     def load(self, member: Member) -> None:
         """Take over the state, because it was replaced: its rings, and the masks that follow from it."""
         self._rings.adopt(member.state, self._rows(member.index))
+        self.show(member)
+
+    def show(self, member: Member) -> None:
+        """Let a session's rows see what its state says, because it has gone back."""
         last = member.position
         self._show(self._conditional(member.index), last, 0)
         self._show(self._null(member.index), last, int(member.state["null_start"][0]))
@@ -94,12 +98,11 @@ class TransformerStage:
         self._mask[row] = HIDDEN_FROM_ATTENTION
         self._mask[row, np.arange(max(first, last - self._window), last) % self._window] = 0.0
 
-    def append(self, tokens: Sequence[NextToken], count: int) -> list[Hidden]:
+    def append(self, tokens: Sequence[NextToken]) -> list[Hidden]:
         """Append one token to the rows of some sessions.
 
         Args:
-            tokens: One for each session that is to go on.
-            count: How many sessions there are; those without a token stay as they are.
+            tokens: One for each session that is to go on; those between them stay as they are.
 
         Returns:
             Of each token float32 (2, 1, width): the hidden vectors; the second is meaningless without
@@ -107,6 +110,7 @@ class TransformerStage:
         """
         for token in tokens:
             self._place(token)
+        count = places([token.member for token in tokens])
         is_guided = any(token.null is not None for token in tokens)
         self._run(self._middle - count, self._middle + (count if is_guided else 0))
         self._write(tokens)
@@ -151,6 +155,14 @@ class TransformerStage:
         if last is not member:
             self.save(last)
             self.join(last, member.index)
+
+    def swap(self, one: Member, other: Member) -> None:
+        """Let two sessions change places."""
+        for member in (one, other):
+            self._rings.release(member.state, self._rows(member.index))
+        one.index, other.index = other.index, one.index
+        for member in (one, other):
+            self.load(member)
 
     def _conditional(self, index: int) -> int:
         return self._middle - 1 - index

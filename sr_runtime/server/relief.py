@@ -2,17 +2,18 @@
 
     in time                    late: 5 of 15 beats ──►
     as asked ── at most 2 evaluations ── 1 evaluation ── 1 and no guidance, and no new sessions
-             ◄── time to spare for 10 s (longer, if going back was too early before)
+             ◄── it would fit, for 10 s (longer, if going back was too early before)
 
+Whether more would fit is judged by what it cost before it was taken away, compared with what the rest costs.
 Thread: inference.
 """
 
 from __future__ import annotations
 
+import math
 from collections import deque
+from statistics import median
 from typing import Final
-
-import numpy as np
 
 from sr_runtime.engine.settings import Relief
 from sr_runtime.types import HOP_HZ
@@ -27,12 +28,15 @@ LADDER: Final = (
 WATCHED_BEATS: Final = 15
 LATE_BEATS: Final = 5
 """So many late ones among those watched: a single stall is what the output's ring is for."""
-SPARE_SHARE: Final = 0.6
-"""Of a beat, that nine beats in ten stay below before anything is given back."""
+IN_TIME_SHARE: Final = 0.9
+"""Of the last beats, that would be in time with more before it is given back."""
+MOST_DEARER: Final = 2.0
+"""A step of the ladder halves the computing at most: what looks like more was a stall."""
 FIRST_WAIT: Final = 10 * HOP_HZ
 LONGEST_WAIT: Final = 300 * HOP_HZ
 """Beats before something is given back; twice as many each time that it had to be taken away again, until
-all was well for as long as the longest wait."""
+all was well for as long as the longest wait. After that long it is tried even if it seems not to fit: the
+machine may be another by then."""
 
 
 class ReliefLadder:
@@ -45,6 +49,8 @@ class ReliefLadder:
         self._wait = FIRST_WAIT
         self._since_change = 0
         self._went_back = False
+        self._above_ms: dict[int, float] = {}
+        self._dearer = dict.fromkeys(range(len(LADDER)), 1.0)
 
     @property
     def relief(self) -> Relief:
@@ -74,15 +80,34 @@ class ReliefLadder:
             return self._take_away()
         if self._level == 0 and self._since_change >= LONGEST_WAIT:
             self._wait = FIRST_WAIT
-        return self._level > 0 and self._is_calm and self._give_back()
+        if self._since_change == FIRST_WAIT:
+            self._compare()
+        return self._level > 0 and self._since_change >= self._wait and self._fits and self._give_back()
+
+    def _compare(self) -> None:
+        """Learn how many times as dear the next better level is, now that this one's cost is known."""
+        above_ms = self._above_ms.pop(self._level, None)
+        if above_ms is not None:
+            dearer = above_ms / max(median(self._calm), above_ms / MOST_DEARER)
+            self._dearer[self._level] = max(1.0, dearer)
 
     @property
-    def _is_calm(self) -> bool:
-        if self._since_change < self._wait:
-            return False
-        return float(np.percentile(self._calm, 90)) < SPARE_SHARE * BEAT_MS
+    def _fits(self) -> bool:
+        """Tell whether nine beats in ten would be in time with the next better level."""
+        dearer = 1.0 if self._since_change >= LONGEST_WAIT else self._dearer[self._level]
+        return sum(ms * dearer < BEAT_MS for ms in self._calm) >= IN_TIME_SHARE * len(self._calm)
+
+    def _note_cost(self) -> None:
+        """Keep what the level that is left cost.
+
+        One that was hardly there before it went the same way saw little but the stall; but it cost no more
+        than the better one did before.
+        """
+        known_ms = math.inf if self._went_back else self._above_ms.get(self._level, math.inf)
+        self._above_ms[self._level + 1] = min(known_ms, median(self._calm))
 
     def _take_away(self) -> bool:
+        self._note_cost()
         if self._went_back and self._since_change < 2 * self._wait:
             self._wait = min(2 * self._wait, LONGEST_WAIT)
         self._went_back = False

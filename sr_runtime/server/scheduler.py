@@ -182,7 +182,7 @@ class Scheduler:
                 heard[session_id] = hop
         self._output.play(heard, beat.index)
         self._prepare([due[session].session for session in due if session in self._live])
-        self._note_load(bool(due), watch.lap())
+        self._note_load(len(due), watch.lap())
 
     def _due(self, session: LiveSession, beat: Beat, now_ns: int) -> Step | None:
         """Return what a session wants computed; tell it of a frame that was refused."""
@@ -194,7 +194,10 @@ class Scheduler:
         return step
 
     def _sounds(self, due: dict[int, Step]) -> dict[int, Audio]:
-        """Compute the hops of all sessions together; if that fails, one by one, to end the one at fault."""
+        """Compute the hops of all sessions together; if that fails, one by one, to end the one at fault.
+
+        What failed has left no trace in any session.
+        """
         try:
             return dict(zip(due, step_together(list(due.values())), strict=True))
         except Exception:
@@ -219,14 +222,13 @@ class Scheduler:
             # The next hop tries again, and finds out whose fault it is.
             log.exception("what needs no frame could not be computed")
 
-    def _note_load(self, was_computed: bool, busy_ms: float) -> None:
+    def _note_load(self, computed: int, busy_ms: float) -> None:
         """Keep the books of the computing time, and give or take what it allows."""
         if not self._live:
             self.ladder = ReliefLadder()
             return
-        if was_computed and self.ladder.takes_nothing:
-            # Rows of those that rest are computed with the others'.
-            self.admission.note(len(self._live), busy_ms)
+        if computed and self.ladder.takes_nothing:
+            self.admission.note(computed, busy_ms)
         if not self.ladder.note(busy_ms):
             return
         relief = self.ladder.relief

@@ -359,6 +359,32 @@ def test_a_session_that_breaks_the_common_computing_ends_alone(
     assert len(bad.sounds) == 1 and bad.errors == ["internal"]
 
 
+def test_a_beat_that_failed_on_the_way_is_heard_by_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = Engine(small_bundle())
+    crowd, single = VirtualRuntime(engine), VirtualRuntime(engine)
+    players = [crowd.connect(f"player {seed}", seed=seed) for seed in range(3)]
+    alone = single.connect(seed=1)
+    failures = iter([False] * 4 + [True] + [False] * 99)
+    hops = crowd.scheduler._live[players[0].session].stream._session._hops
+    decode_sound = hops._decoder.decode
+
+    def fail(*args: Any) -> Any:
+        if next(failures):
+            raise RuntimeError("a bug")
+        return decode_sound(*args)
+
+    monkeypatch.setattr(hops._decoder, "decode", fail)
+    for hop in range(10):
+        for player in (*players, alone):
+            player.frame(level=10 * hop)
+        crowd.beat()
+        with monkeypatch.context() as undisturbed:
+            undisturbed.setattr(hops._decoder, "decode", decode_sound)
+            single.beat()
+    assert all(player.errors == [] for player in players)
+    assert np.array_equal(players[1].sound, alone.sound)
+
+
 def test_sessions_of_a_crowd_sound_as_alone_and_a_leaving_one_disturbs_nobody(engine: Engine) -> None:
     crowd, single = VirtualRuntime(engine), VirtualRuntime(engine)
     players = [crowd.connect(f"player {seed}", seed=seed) for seed in range(3)]

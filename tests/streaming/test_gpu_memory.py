@@ -57,6 +57,30 @@ def test_sessions_together_join_leave_and_change_guidance(as_on_a_gpu: Engine) -
             assert np.array_equal(sound, alone.step(frame)), hop
 
 
+def test_a_session_that_is_alone_runs_what_was_recorded_for_one_before(as_on_a_gpu: Engine) -> None:
+    film, recorded = moving_pictures(WINDOW), []
+    expected = [Engine(small_bundle()).open_session(seed=2).step(frame) for frame in film[:1]]
+    for _ in range(3):
+        session = as_on_a_gpu.open_session(seed=2)
+        assert np.array_equal(session.step(film[0]), expected[0])
+        for frame in film[1:]:
+            session.step(frame)
+        session.close()
+        recorded.append({name: graph._bindings for name, graph in as_on_a_gpu.backend._graphs.items()})
+    assert recorded[0] == recorded[1] == recorded[2]
+    assert min(recorded[0].values()) >= 1
+
+
+def test_sessions_that_are_alone_at_the_same_time_do_not_hear_each_other(as_on_a_gpu: Engine) -> None:
+    film = moving_pictures(WINDOW)
+    as_on_a_gpu.open_session(seed=9).close()
+    ours = [as_on_a_gpu.open_session(seed=seed) for seed in range(2)]
+    theirs = [Engine(small_bundle()).open_session(seed=seed) for seed in range(2)]
+    for frame in film:
+        for one, other in zip(ours, theirs, strict=True):
+            assert np.array_equal(one.step(frame), other.step(frame))
+
+
 @pytest.mark.parametrize("way", ["to", "from"])
 def test_a_session_can_be_handed_over(way: Literal["to", "from"], as_on_a_gpu: Engine) -> None:
     film = moving_pictures(WINDOW + 4)

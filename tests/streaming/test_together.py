@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sr_runtime.engine import member as member_module
 from sr_runtime.engine import session as session_module
 from sr_runtime.engine.probe import read_hops
 from sr_runtime.engine.session import Engine, Session, Step, prepare_together, step_together
@@ -119,6 +122,164 @@ def test_a_frame_that_is_no_picture_disturbs_nobody() -> None:
     reference = engine.open_session(seed=0)
     reference.step(film[0])
     assert np.array_equal(sounds[0], reference.step(film[1]))
+
+
+@pytest.mark.parametrize("backend", ["onnx", "torch"])
+def test_who_rests_for_long_is_not_computed_and_sounds_as_alone_afterwards(
+    backend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(member_module, "LONG_REST", 4)
+    engine, film = Engine(small_bundle(), backend=backend), moving_pictures(2 * HOPS)
+    shared = [engine.open_session(seed=seed, shared=True) for seed in range(5)]
+    single = [engine.open_session(seed=seed) for seed in range(5)]
+    for hop, frame in enumerate(film):
+        running = [0, 1, 2, 3, 4] if hop < 3 or hop >= 45 else [1, 4] if hop < 20 else [0, 2, 4]
+        steps = [Step(shared[seed], frame) for seed in running]
+        for seed, sound in zip(running, step_together(steps), strict=True):
+            expected = single[seed].step(frame)
+            exact = 0.0 if backend == "onnx" else 2e-4 * np.abs(expected).max() + 1e-6
+            assert np.allclose(sound, expected, rtol=0.0, atol=exact), (hop, seed)
+        if hop in (19, 44):
+            assert {shared[seed]._member.index for seed in running} == set(range(len(running)))
+    assert [member.index for member in shared[0]._hops._members] == [0, 1, 2, 3, 4]
+
+
+def test_only_rows_up_to_the_last_one_that_has_a_hop_due_are_computed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    engine, film = Engine(small_bundle()), moving_pictures(3)
+    sessions = [engine.open_session(seed=seed, shared=True, guidance=2.0) for seed in range(4)]
+    stage, ran = sessions[0]._hops._transformer, []
+    run = stage._run
+
+    def noted(start: int, stop: int) -> None:
+        ran.append(stop - start)
+        run(start, stop)
+
+    monkeypatch.setattr(stage, "_run", noted)
+    for frame, count in zip(film, (4, 2, 1), strict=True):
+        step_together([Step(session, frame) for session in sessions[:count]])
+    assert ran == [8, 8, 4, 4, 2, 2]
+
+
+def test_sessions_that_take_turns_do_not_change_places() -> None:
+    engine, film = Engine("probe"), moving_pictures(40)
+    sessions = [engine.open_session(seed=seed, shared=True) for seed in range(6)]
+    for frame in film:
+        for session in sessions:
+            session.step(frame)
+    assert [session._member.index for session in sessions] == list(range(6))
+
+
+def fails_once(monkeypatch: pytest.MonkeyPatch, owner: object, name: str, at_call: int = 1) -> None:
+    """Let a method do its work and then fail, at one of its calls."""
+    work, calls = getattr(owner, name), itertools.count(1)
+
+    def fail_after_work(*args: object) -> object:
+        result = work(*args)
+        if next(calls) == at_call:
+            raise RuntimeError("a bug")
+        return result
+
+    monkeypatch.setattr(owner, name, fail_after_work)
+
+
+@pytest.mark.parametrize("backend", ["onnx", "torch"])
+@pytest.mark.parametrize("hop_of_failure", [0, 9])
+@pytest.mark.parametrize("stage", ["vision", "prepare", "transformer", "head", "decoder", "finish"])
+def test_a_hop_that_failed_can_be_tried_again_as_if_nothing_had_been(
+    stage: str, hop_of_failure: int, backend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, film = Engine(small_bundle(), backend=backend), moving_pictures(HOPS)
+    options = ({"guidance": 3.0}, {"guidance": 1.0}, {"guidance": 2.0, "nfe": 1})
+    shared, single = (
+        [engine.open_session(seed=seed, shared=is_shared, **given) for seed, given in enumerate(options)]
+        for is_shared in (True, False)
+    )
+    hops = shared[0]._hops
+    places = {
+        "onnx": {
+            "vision": (getattr(hops, "_vision", None), "see"),
+            "prepare": (getattr(hops, "_transformer", None), "append"),
+            "transformer": (getattr(hops, "_transformer", None), "append", 2),
+            "head": (getattr(hops, "_head", None), "sample"),
+            "decoder": (getattr(hops, "_decoder", None), "decode"),
+        },
+        "torch": {
+            "vision": (getattr(hops, "memory", None), "show"),
+            "prepare": (hops, "_run"),
+            "transformer": (hops, "_run", 4 if hop_of_failure == 0 else 2),
+            "head": (hops, "_fetch"),
+            "decoder": (hops, "_fetch", 2),
+        },
+    }[backend] | {"finish": (shared[1], "_finish")}
+    for hop, frame in enumerate(film):
+        shown = None if hop % 4 == 2 else frame
+        steps = [Step(session, shown, hop == 9) for session in shared]
+        if hop == hop_of_failure:
+            fails_once(monkeypatch, *places[stage])
+            with pytest.raises(RuntimeError, match="a bug"):
+                step_together(steps)
+            sounds = [step_together([step])[0] for step in steps]
+        else:
+            sounds = step_together(steps)
+        for sound, session in zip(sounds, single, strict=True):
+            expected = session.step(shown, hop == 9)
+            exact = 0.0 if backend == "onnx" else 2e-4 * np.abs(expected).max() + 1e-6
+            assert np.allclose(sound, expected, rtol=0.0, atol=exact), hop
+    assert [session.hop for session in shared] == [len(film)] * 3
+
+
+def test_who_is_computed_in_another_go_than_the_failed_one_keeps_the_hop(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(session_module, "TOGETHER", 2)
+    engine, film = Engine(small_bundle()), moving_pictures(6)
+    sessions = [engine.open_session(seed=seed, shared=True) for seed in range(4)]
+    references = [engine.open_session(seed=seed) for seed in range(4)]
+    for hop, frame in enumerate(film):
+        steps = [Step(session, frame) for session in sessions]
+        if hop == 3:
+            fails_once(monkeypatch, sessions[-1]._hops, "compute")
+            with pytest.raises(RuntimeError):
+                step_together(steps)
+        for sound, reference in zip(step_together(steps), references, strict=True):
+            assert np.array_equal(sound, reference.step(frame)), hop
+
+
+def test_a_session_that_was_reset_in_a_failed_hop_stays_reset_and_counts_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    engine, film = Engine(small_bundle()), moving_pictures(8)
+    broken, other = (engine.open_session(seed=seed, shared=True) for seed in range(2))
+    reference = engine.open_session(seed=1)
+    for frame in film[:4]:
+        step_together([Step(broken, frame), Step(other, frame)])
+        reference.step(frame)
+    broken.load_state({**broken.state(), "k_0": np.full_like(broken.state()["k_0"], np.nan)})
+    fails_once(monkeypatch, other, "_finish")
+    with pytest.raises(RuntimeError):
+        step_together([Step(broken, film[4]), Step(other, film[4])])
+    assert broken.counters.resets_after_nan == 1
+    assert (broken.state()["position"][0], broken.hop) == (0, 5)
+    for frame in film[4:]:
+        sounds = step_together([Step(broken, frame), Step(other, frame)])
+        assert np.array_equal(sounds[1], reference.step(frame))
+        assert np.isfinite(sounds[0]).all()
+
+
+def test_a_closed_session_among_others_disturbs_nobody() -> None:
+    engine, film = Engine(small_bundle()), moving_pictures(6)
+    closed, other = (engine.open_session(seed=seed, shared=True) for seed in range(2))
+    reference = engine.open_session(seed=1)
+    for frame in film[:3]:
+        step_together([Step(closed, frame), Step(other, frame)])
+        reference.step(frame)
+    closed.close()
+    for frame in film[3:]:
+        with pytest.raises(SessionError, match="closed"):
+            step_together([Step(other, frame), Step(closed, frame)])
+        assert np.array_equal(other.step(frame), reference.step(frame))
 
 
 def test_a_saved_shared_session_goes_on_alone_and_the_other_way_round() -> None:

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from sr_runtime.engine.backends.torch_cuda.backend import open_torch
+from sr_runtime.engine.backends.torch_cuda.backend import TorchHops, open_torch
 from sr_runtime.engine.backends.torch_cuda.program import Memory
 from sr_runtime.engine.bundle import Bundle, load_bundle
 from sr_runtime.engine.session import Engine, Session, Step, step_together
@@ -147,6 +147,35 @@ def test_nothing_within_a_hop_moves_or_asks_the_host():
         hop.program(1).finish("consistency", session.settings.sigmas)
         hop.program(1).look()
     assert [tensor.data_ptr() for tensor in hop.memory.all()] == places
+
+
+def test_a_pass_in_which_nobody_has_a_hop_due_leaves_no_trace():
+    """So a graph can be warmed up in the midst of everything."""
+    engine = Engine(small_bundle(), backend="torch")
+    session, undisturbed = engine.open_session(1, guidance=2.0), engine.open_session(1, guidance=2.0)
+    for hop in range(HOPS):
+        memory, program = session._hops.memory, session._hops.program(1)
+        memory.is_due.zero_()
+        with torch.inference_mode():
+            program.prepare()
+            program.look()
+            program.finish("consistency", session.settings.sigmas)
+        assert np.array_equal(play(session, 1, hop), play(undisturbed, 1, hop)), hop
+
+
+def test_sessions_one_after_the_other_run_what_was_recorded_once(monkeypatch):
+    recorded = []
+    record = TorchHops.recorded
+    monkeypatch.setattr(TorchHops, "recorded", lambda *args: recorded.append(1) or record(*args))
+    engine, counts, sounds = Engine(small_bundle(), backend="torch"), [], []
+    for _ in range(3):
+        session = engine.open_session(seed=2)
+        sounds.append(play(session, 12))
+        session.close()
+        counts.append(len(recorded))
+    assert counts[0] == counts[1] == counts[2] > 0
+    assert np.array_equal(sounds[0], sounds[1])
+    assert np.array_equal(sounds[0], sounds[2])
 
 
 def test_pictures_that_are_read_only_are_taken(recwarn):

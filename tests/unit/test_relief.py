@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 
 import pytest
 
@@ -42,6 +43,51 @@ def test_nothing_is_given_back_while_beats_are_only_just_in_time() -> None:
     assert beats(ladder, 25.0, 2000) == []
     assert beats(ladder, 8.0, 2000) != []
     assert ladder.relief == Relief()
+
+
+Costs = Sequence[float]
+"""Of a beat at each level of the ladder, ms."""
+
+
+def played(ladder: ReliefLadder, costs: Costs, count: int, stalls: range = range(0)) -> list[int]:
+    """Note beats that cost what they cost at the ladder's level, or 100 ms; return the level at each."""
+    levels = []
+    for beat in range(count):
+        levels.append(LADDER.index(ladder.relief))
+        ladder.note(100.0 if beat in stalls else costs[levels[-1]])
+    return levels
+
+
+@pytest.mark.parametrize("stalled_beats", [LATE_BEATS, 2 * LATE_BEATS, 30])
+@pytest.mark.parametrize("costs", [(20, 15, 13, 12), (28, 22, 20.5, 20), (32, 30, 29, 28), (33, 32, 32, 32)])
+def test_a_stall_passes_even_if_quality_as_asked_for_takes_most_of_a_beat(
+    costs: Costs, stalled_beats: int
+) -> None:
+    ladder = ReliefLadder()
+    levels = played(ladder, costs, 2000, stalls=range(600, 600 + stalled_beats))
+    assert set(levels[:600]) == {0}
+    assert max(levels) >= 1
+    assert ladder.takes_nothing
+
+
+def test_what_did_not_fit_before_is_tried_again_only_after_the_longest_wait() -> None:
+    ladder, costs = ReliefLadder(), (40.0, 28.0, 26.0, 24.0)
+    levels = played(ladder, costs, 3 * LONGEST_WAIT)
+    tries = [beat for beat, (before, now) in enumerate(itertools.pairwise(levels)) if now < before]
+    assert len(tries) == 2
+    assert tries[1] - tries[0] > LONGEST_WAIT
+    assert levels.count(0) == 3 * LATE_BEATS
+
+
+def test_when_the_machine_is_quicker_again_everything_comes_back() -> None:
+    ladder, costs = ReliefLadder(), (28.0, 20.0, 17.0, 14.0)
+    played(ladder, costs, 600)
+    levels = played(ladder, [1.6 * ms for ms in costs], 6000)
+    steps = sum(before != now for before, now in itertools.pairwise(levels))
+    assert levels[-1] > 0
+    assert steps <= 6
+    levels = played(ladder, costs, 3000)
+    assert ladder.takes_nothing
 
 
 def test_giving_back_too_early_makes_it_wait_longer_up_to_a_limit() -> None:

@@ -24,7 +24,7 @@ import numpy as np
 
 from sr_runtime.engine.bundle import Bundle, SamplerName
 from sr_runtime.engine.hop import Computed, Due
-from sr_runtime.engine.member import Member
+from sr_runtime.engine.member import Member, places, who_changes_places
 from sr_runtime.engine.noise import philox_normal
 from sr_runtime.engine.timings import Stopwatch
 from sr_runtime.errors import BundleError, ConfigError, DeviceError, MissingDependency
@@ -58,8 +58,11 @@ class TorchBackend:
         self.networks = networks
         self.device = networks.device.type
         self.threads = threads
+        torch = _import_torch()
         if self.device == "cpu":
-            _import_torch().set_num_threads(threads)
+            torch.set_num_threads(threads)
+        # One for all graphs: they run one after the other, and what stays is in fixed places.
+        self.pool: Any = None if self.device == "cpu" else torch.cuda.graph_pool_handle()
 
     def hops(self, bundle: Bundle, capacity: int = 1) -> TorchHops:
         """Return what computes the hops of up to so many sessions."""
@@ -114,7 +117,7 @@ class TorchHops:
         from sr_runtime.engine.backends.torch_cuda.program import Memory
 
         self._torch = _import_torch()
-        self._networks, self._image = backend.networks, bundle.image
+        self._networks, self._image, self._pool = backend.networks, bundle.image, backend.pool
         self._capacity, self._members = capacity, list[Member]()
         self._is_cuda = backend.device == "cuda"
         self._graphs: dict[Any, Callable[[], None]] = {}
@@ -160,23 +163,45 @@ class TorchHops:
     def prepare(self, due: Sequence[Due]) -> None:
         """See :class:`~sr_runtime.engine.hop.Hops`; on a GPU it is only started here."""
         self._tell(due)
-        self._run("prepare", lambda program: program.prepare())
+        self._run("prepare", lambda program: program.prepare(), self._count(due))
 
     def compute(self, due: Sequence[Due]) -> list[Computed]:
         """See :class:`~sr_runtime.engine.hop.Hops`."""
         watch = Stopwatch()
         for each in due:
             if each.frame is not None:
-                self._show(each.member, each.frame, each.is_cut)
+                self._show(each, each.frame)
         groups: dict[Any, list[Due]] = {}
         for each in due:
             groups.setdefault((each.settings.sampler, each.settings.sigmas), []).append(each)
         found: dict[int, Computed] = {}
         for (sampler, sigmas), group in groups.items():
             self._tell(group, with_noise=True)
-            self._run((sampler, sigmas), partial(_finish, sampler=sampler, sigmas=sigmas))
+            finish = partial(_finish, sampler=sampler, sigmas=sigmas)
+            self._run((sampler, sigmas), finish, self._count(group))
             found.update(self._fetch(group, watch))
         return [found[each.member.index] for each in due]
+
+    def gather(self, members: Sequence[Member]) -> None:
+        """See :class:`~sr_runtime.engine.hop.Hops`."""
+        pair = who_changes_places(self._members, members)
+        if pair is not None:
+            one, other = pair
+            self.memory.swap(one.index, other.index)
+            one.index, other.index = other.index, one.index
+            self._members[one.index], self._members[other.index] = one, other
+
+    def mark(self, members: Sequence[Member]) -> None:
+        """See :class:`~sr_runtime.engine.hop.Hops`."""
+        for member in members:
+            member.mark()
+        self.memory.mark()
+
+    def go_back(self, members: Sequence[Member]) -> None:
+        """See :class:`~sr_runtime.engine.hop.Hops`."""
+        for member in members:
+            if member.go_back():
+                self.memory.go_back(member.index)
 
     def save(self, member: Member) -> None:
         """See :class:`~sr_runtime.engine.hop.Hops`."""
@@ -184,13 +209,15 @@ class TorchHops:
 
     def load(self, member: Member) -> None:
         """See :class:`~sr_runtime.engine.hop.Hops`."""
+        member.unmark()
         self.memory.load(member.index, member.state)
 
-    def _show(self, member: Member, frame: Frame, is_cut: bool) -> None:
+    def _show(self, due: Due, frame: Frame) -> None:
+        member = due.member
         self.memory.show(member.index, self._staged(member.index, frame))
-        if is_cut or (not member.has_frame and self._image.first_difference == "zero"):
+        if due.is_cut or (not member.has_frame and self._image.first_difference == "zero"):
             self._tell_due([member.index])
-            self._run("look", lambda program: program.look())
+            self._run("look", lambda program: program.look(), self._count([due]))
         member.state["has_frame"][0] = True
 
     def _staged(self, place: int, frame: Frame) -> torch.Tensor:
@@ -228,37 +255,39 @@ class TorchHops:
 
     def _fetch(self, due: Sequence[Due], watch: Stopwatch) -> dict[int, Computed]:
         """Return sounds and latents by place; waits for the device."""
-        count = self._count
+        count = self._count(due)
         for target, source in zip(self._results, (self.memory.audio, self.memory.latent), strict=True):
             target[:count].copy_(source[:count], non_blocking=True)
         if self._is_cuda:
             self._torch.cuda.current_stream().synchronize()
         sounds, latents = (result.numpy() for result in self._results)
-        places = [each.member.index for each in due]
         took_ms = watch.lap()
         return {
             at: Computed(latents[at : at + 1].copy(), sounds[at].copy(), 0.0, 0.0, 0.0, took_ms)
-            for at in places
+            for at in (each.member.index for each in due)
         }
 
-    @property
-    def _count(self) -> int:
+    def _count(self, due: Sequence[Due]) -> int:
         """Return over how many places a pass runs: the next power of two."""
-        return min(self._capacity, 1 << (len(self._members) - 1).bit_length())
+        return min(self._capacity, 1 << (places([each.member for each in due]) - 1).bit_length())
 
-    def _run(self, name: Any, part: Callable[[HopProgram], None]) -> None:
-        key, program = (name, self._count), self.program(self._count)
+    def _run(self, name: Any, part: Callable[[HopProgram], None], count: int) -> None:
+        key, program = (name, count), self.program(count)
         if key not in self._graphs:
             self._graphs[key] = self.recorded(lambda: part(program))
         self._graphs[key]()
 
     def recorded(self, function: Callable[[], None]) -> Callable[[], None]:
-        """Return a function as one launch, where the device can; warming up leaves no trace in the memory."""
+        """Return a function as one launch, where the device can.
+
+        Warming up leaves no trace in the memory: no session has a hop due meanwhile.
+        """
         torch = self._torch
         run: Callable[[], None] = torch.inference_mode()(function)
         if not self._is_cuda:
             return run
-        before = self.memory.copy()
+        is_due = self.memory.is_due.clone()
+        self.memory.is_due.zero_()
         side = torch.cuda.Stream()
         side.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(side):
@@ -266,9 +295,9 @@ class TorchHops:
                 run()
         torch.cuda.current_stream().wait_stream(side)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
+        with torch.cuda.graph(graph, pool=self._pool):
             run()
-        self.memory.restore(before)
+        self.memory.is_due.copy_(is_due)
         replay: Callable[[], None] = graph.replay
         return replay
 

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from sr_runtime.engine.backends.torch_cuda.weights import TorchNetworks
 from sr_runtime.engine.bundle import Bundle, SamplerName
+from sr_runtime.engine.rings import is_ring
 from sr_runtime.model.attention import MASKED
 from sr_runtime.model.edm import consistency_sample, heun_sample
 from sr_runtime.model.generator import guide
@@ -43,9 +44,10 @@ class Memory:
     def __init__(self, networks: TorchNetworks, bundle: Bundle, capacity: int) -> None:
         self.device, self.capacity = networks.device, capacity
         state = {name: array for name, array in bundle.initial_state().items() if name not in HOST_ONLY}
-        rings = [name for name in state if name[:2] in ("k_", "v_") and name[2:].isdigit()]
+        rings = [name for name in state if is_ring(name)]
         self._rings = {name: self._zeros(2 * capacity, state[name], networks.dtype) for name in rings}
         self._rest = {name: self._zeros(capacity, state[name]) for name in state if name not in rings}
+        self._marked = {name: torch.zeros_like(tensor) for name, tensor in self._rest.items()}
         layers = range(len(rings) // 2)
         self.rings = [KeyValue(self._rings[f"k_{layer}"], self._rings[f"v_{layer}"]) for layer in layers]
         self.latent_size = networks.generator.config.vae.latent
@@ -84,20 +86,28 @@ class Memory:
         for old, new in zip(self._of(source).values(), self._of(target).values(), strict=True):
             new.copy_(old)
 
+    def mark(self) -> None:
+        """Note where all sessions are, but for their rings; see :class:`~sr_runtime.engine.member.Member`."""
+        for name, tensor in self._rest.items():
+            self._marked[name].copy_(tensor)
+
+    def go_back(self, index: int) -> None:
+        """Take a session back to where it was marked."""
+        for name, tensor in self._rest.items():
+            tensor[index].copy_(self._marked[name][index])
+
+    def swap(self, one: int, other: int) -> None:
+        """Let two sessions change places."""
+        for a, b in zip(self._of(one).values(), self._of(other).values(), strict=True):
+            before = a.clone()
+            a.copy_(b)
+            b.copy_(before)
+
     def _of(self, index: int) -> dict[str, Tensor]:
         """Return views of a session's tensors, shaped as its state is."""
         first, second = self.capacity - 1 - index, self.capacity + index
         rings = {name: ring[first : second + 1 : second - first] for name, ring in self._rings.items()}
         return {**rings, **{name: tensor[index : index + 1] for name, tensor in self._rest.items()}}
-
-    def copy(self) -> list[Tensor]:
-        """Return what :meth:`restore` takes."""
-        return [tensor.clone() for tensor in self.all()]
-
-    def restore(self, before: list[Tensor]) -> None:
-        """Put back what :meth:`copy` returned."""
-        for tensor, old in zip(self.all(), before, strict=True):
-            tensor.copy_(old)
 
     def show(self, index: int, frame: Tensor) -> None:
         """Stretch a picture uint8 (h, w, 3) into its place: to the bit what ``picture.stretch`` makes."""
