@@ -13,12 +13,17 @@ import json
 from pathlib import Path
 from typing import Annotated
 
+import torch
 import typer
 from safetensors import safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
+from torch import Tensor
 
 from experiments.runner import network_folder
 from sr_runtime.errors import ConfigError
+from sr_runtime.model.checkpoint import load_config, load_weights
+from sr_runtime.model.generator import Generator
+from sr_runtime.train.generator_stage import start_from
 
 WEIGHTS = "weights.safetensors"
 
@@ -32,17 +37,32 @@ def command(
 ) -> None:
     """Write the mean of two networks."""
     folders = network_folder(first), network_folder(second)
-    one, other = (load_file(folder / WEIGHTS) for folder in folders)
-    if {name: t.shape for name, t in one.items()} != {name: t.shape for name, t in other.items()}:
-        raise ConfigError(f"{first} and {second} are networks of different shapes; give two of one preset")
-    mean = {name: (1 - share) * one[name].float() + share * other[name].float() for name in one}
+    try:
+        one, other = (weights_as(folder, folders[1]) for folder in folders)
+    except RuntimeError:
+        raise ConfigError(
+            f"{first} and {second} are networks of different shapes; give two of one preset"
+        ) from None
+    mean = {
+        name: torch.lerp(one[name], other[name], share) if one[name].is_floating_point() else one[name]
+        for name in one
+    }
     with safe_open(folders[1] / WEIGHTS, "pt") as file:
         metadata = file.metadata()
     out.mkdir(parents=True, exist_ok=True)
-    kept = {name: (t.half() if half else t).contiguous() for name, t in mean.items()}
+    kept = {
+        name: (t.half() if half and t.is_floating_point() else t).contiguous() for name, t in mean.items()
+    }
     save_file(kept, out / WEIGHTS, metadata=metadata)
     (out / "config.json").write_text((folders[1] / "config.json").read_text())
     typer.echo(json.dumps({"first": str(first), "second": str(second), "share": share, "out": str(out)}))
+
+
+def weights_as(network: Path, shape: Path) -> dict[str, Tensor]:
+    """Return a network's weights in fp32, with the encoder blocks that another has tuned."""
+    generator = Generator(load_config(shape))
+    start_from(generator, load_weights(network))
+    return generator.state_dict()
 
 
 if __name__ == "__main__":

@@ -228,7 +228,7 @@ def build_generator(config: ModelConfig, init: Path | None, settings: DiffusionS
     generator = Generator(dataclasses.replace(config, vision=vision, transformer=transformer, head=head))
     if init:
         load_generator(init)  # checks that weights and configuration fit, with a message that says so
-        _start_from(generator, load_weights(init))
+        start_from(generator, load_weights(init))
     if not settings.tuned_blocks:
         generator.tuned_blocks.requires_grad_(False)
     return generator
@@ -249,8 +249,12 @@ def _tuned_vision(vision: VisionConfig, tuned_blocks: int, init: Path | None) ->
     return dataclasses.replace(vision, tuned_blocks=tuned_blocks)
 
 
-def _start_from(generator: Generator, weights: dict[str, Tensor]) -> None:
-    """Load a network's weights; encoder blocks that it does not have are ImageNet's."""
+def start_from(generator: Generator, weights: dict[str, Tensor]) -> None:
+    """Load a network's weights; encoder blocks that it does not have are ImageNet's.
+
+    Raises:
+        RuntimeError: They are of another shape.
+    """
     tuned = generator.tuned_blocks
     if isinstance(tuned, TunedBlocks) and not any(name.startswith("tuned_blocks.") for name in weights):
         tuned.load_published(published_weights())

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from experiments import average
 from sr_runtime.errors import ConfigError
 from sr_runtime.export.facts import ExportOptions
 from sr_runtime.export.source import load_networks
@@ -125,3 +126,16 @@ def test_shipped_sizes_can_be_tuned() -> None:
     assert (vision.frozen.tap_block, vision.frozen.pca, vision.channels) == (4, None, 59)
     assert vision.frozen.grid_shape == (16, 16)
     assert VISION.frozen == VISION
+
+
+def test_a_mean_with_a_network_whose_blocks_are_imagenets(trained: Path, tmp_path: Path) -> None:
+    generator = tuned(trained)
+    with torch.no_grad():
+        for parameter in generator.tuned_blocks.parameters():
+            parameter.add_(1.0)
+    save_network(tmp_path / "tuned", generator, generator.config)
+    average.command(trained, tmp_path / "tuned", tmp_path / "mean", share=0.5)
+    before, after = tuned(trained).state_dict(), load_generator(tmp_path / "mean").state_dict()
+    name = "tuned_blocks.blocks.3._project_conv.weight"
+    torch.testing.assert_close(after[name], before[name] + 0.5)
+    torch.testing.assert_close(after["bos"], before["bos"])
