@@ -26,7 +26,7 @@ class Sequence:
         self.stage.join(self.member, 0)
 
     def append(self, conditional: np.ndarray, null: np.ndarray) -> np.ndarray:
-        (hidden,) = self.stage.append([NextToken(self.member, conditional[0], null[0])], 1)
+        (hidden,) = self.stage.append([NextToken(self.member, conditional[0], null[0])])
         return hidden.copy()
 
 

@@ -28,7 +28,7 @@ def test_every_false_silence_is_laid_to_what_happened_at_its_beginning() -> None
     assert missed.causes == {"door and use": 3, NOTHING: 1, "shot": 1}
     text = "\n".join(missed_table(missed))
     assert "| door and use | 60% |" in text
-    assert "5 of 8 windows" in text
+    assert "5 of 8 silent windows" in text
 
 
 def test_silences_that_the_game_has_are_not_missed() -> None:

@@ -76,7 +76,7 @@ def test_json_has_the_promised_keys(evaluated):
     report = json.loads((evaluated / "mine.json").read_text())
     assert set(report) == {
         *("n_clips", "n_sync_clips", "seconds", "onset_f1", "offset_ms", "kl_yamnet", "kad_yamnet"),
-        *("sync", "retrieval_hops", "silence", "kad_soundnet", "fad_soundnet", "class_accuracy"),
+        *("sync", "retrieval_hops", "silence", "missed", "kad_soundnet", "fad_soundnet", "class_accuracy"),
         *(
             "kl_yamnet_sparse",
             "kl_yamnet_dense",
