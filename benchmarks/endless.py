@@ -3,7 +3,7 @@
     python -m benchmarks.endless --out out --page docs/performance.md
     python -m benchmarks.endless --out out --bundle mini --minutes 10 --busy --page docs/performance.md
 
-The second asks for misses: 30 hops a second for ten minutes beside a busy core.
+The second asks for misses: 30 hops a second for ten minutes beside a busy core. Each bundle has its own table.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def command(
     bundle: Annotated[str, typer.Option(help="Preset, shipped bundle or folder.")] = "default",
     minutes: Annotated[float, typer.Option(help="Of the session's time.")] = 60.0,
     paced: Annotated[bool, typer.Option(help="30 hops a second, instead of as fast as they go.")] = False,
-    busy: Annotated[bool, typer.Option(help="Beside a busy core, paced; the table is another.")] = False,
+    busy: Annotated[bool, typer.Option(help="Beside a busy core, paced; a table per bundle.")] = False,
     page: Annotated[Path | None, typer.Option(help="Put the table between its markers of this page.")] = None,
 ) -> None:
     """Run one session for an hour of its time and compare twelve parts of it."""
@@ -58,7 +58,7 @@ def command(
         {"hop_ms": summary(part), "memory_mb": mb, "misses": int((part > HOP_MS).sum())} for part, mb in parts
     ]
     found = {"rows": rows, "bundle": bundle, "minutes": minutes, "paced": paced or busy, "busy": busy}
-    name = "busy" if busy else "endless"
+    name = f"busy_{Path(bundle).name}" if busy else "endless"
     facts = save(out, name, found)
     write_page(page, name, markdown(facts, name))
     picture = (page.parent if page else out) / "performance" / f"{name}.png"
