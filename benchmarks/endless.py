@@ -3,7 +3,7 @@
     python -m benchmarks.endless --out out --page docs/performance.md
     python -m benchmarks.endless --out out --bundle mini --minutes 10 --busy --page docs/performance.md
 
-The second asks for misses: 30 hops a second for ten minutes beside a busy core. Each bundle has its own table.
+The second asks for misses: 30 hops a second for ten minutes beside a busy core; a table per bundle.
 """
 
 from __future__ import annotations
