@@ -202,7 +202,7 @@ _COMPACT = ModelConfig(
     name="compact",
     vision=VisionConfig(backbone="efficientnet_lite0", width=224, height=128),
     aggregator=AggregatorConfig(width=384, layers=1, heads=6, hidden=1024, projection=192, kernel=2),
-    transformer=TransformerConfig(width=640, layers=10, heads=10, kv_heads=2, hidden=1792, window=480),
+    transformer=TransformerConfig(width=640, layers=8, heads=10, kv_heads=2, hidden=1536, window=480),
     head=HeadConfig(width=768, blocks=4),
     vae=VAEConfig(kind="compact", compact=CompactVAEConfig(past_hops=2)),
 )
