@@ -35,13 +35,14 @@ def command(
     share: Annotated[float, typer.Option(help="Of the second network in the mean.", min=0.0, max=1.0)] = 0.5,
     half: Annotated[bool, typer.Option(help="Keep weights in half precision.")] = False,
 ) -> None:
-    """Write the mean of two networks."""
+    """Write the mean of two generators."""
     folders = network_folder(first), network_folder(second)
     try:
         one, other = (weights_as(folder, folders[1]) for folder in folders)
     except RuntimeError:
         raise ConfigError(
-            f"{first} and {second} are networks of different shapes; give two of one preset"
+            f"{first} and {second} are networks of different shapes; give two generators of one preset, and "
+            "one with tuned encoder blocks as the second"
         ) from None
     mean = {
         name: torch.lerp(one[name], other[name], share) if one[name].is_floating_point() else one[name]

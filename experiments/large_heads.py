@@ -14,13 +14,13 @@ from experiments.runner import main
 from experiments.table import Table, Training, consistency_rows
 from sr_runtime.model.presets import PRESETS, HeadConfig
 
-LARGEST = 90_000_000
+LARGEST_HERE = 90_000_000
 
 
 def _tuned(name: str, width: int, blocks: int) -> Training:
     config = replace(PRESETS["mini"], name=name, head=HeadConfig(width=width, blocks=blocks))
-    first = Training(name, config, largest=LARGEST)
-    return Training(f"{name}-tuned", config, stage=2, after=first, budget=0.5, largest=LARGEST)
+    first = Training(name, config, largest=LARGEST_HERE)
+    return Training(f"{name}-tuned", config, stage=2, after=first, budget=0.5, largest=LARGEST_HERE)
 
 
 TABLE = Table(

@@ -89,6 +89,8 @@ class _Call:
             error: BaseException | None = self.answer.recv() if self.answer.poll() else self._death()
         except EOFError:
             error = self._death()
+        except Exception as unreadable:  # what was raised there cannot be built again here
+            error = DataError(f"its error cannot be read: {unreadable}; see what it printed.")
         self._process.join()
         self.answer.close()
         self._folder.cleanup()

@@ -374,7 +374,8 @@ def step_together(steps: Sequence[Step]) -> list[Audio]:
     Raises:
         SessionError: A frame is not a picture; nothing was computed.
 
-    Whatever it raises, no session has had its hop: each can be tried again, alone or with others.
+    Whatever it raises, no session has had its hop: each can be tried again, alone or with others. (Counters
+    may have counted a hop that is tried again; a session that was reset for broken numbers stays reset.)
 
     Thread: inference.
     """

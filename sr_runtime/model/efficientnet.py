@@ -103,9 +103,9 @@ class InvertedBottleneck(nn.Module):
 class TunedBlocks(nn.Module):
     """Blocks behind a frozen encoder that learn with the generator: one block's grid to that of a later one.
 
-    What learns are the 1×1 convolutions and the norms' gains. Statistics stay those of ImageNet, so that a
-    picture's grid does not depend on what it is learned with; so do the depthwise kernels, whose gradient
-    takes longer than all else on a CPU (4.6 ms a picture instead of 2.3 for blocks 5 to 10, one core).
+    What learns are the 1×1 convolutions, and the norms' gains and biases. Statistics stay those of ImageNet,
+    so that a picture's grid does not depend on what it is learned with; so do the depthwise kernels, whose
+    gradient takes longer than all else on a CPU (blocks 5 to 10: 4.6 ms a picture instead of 2.3, one core).
 
     Args:
         first: Number of the first block.

@@ -60,17 +60,21 @@ class Generator(nn.Module):
 
     def project(self, raw: Tensor) -> Tensor:
         """Map what the frozen encoder makes of pictures, (N, C, h, w), to projected grids."""
-        return cast(Tensor, self.pca(self.tuned_blocks(raw)))
+        return cast(Tensor, self.pca(self.tuned_blocks(raw).float()))
 
     def grids(self, features: Tensor) -> Tensor:
         """Return the projected grids of stored features, (..., c, h, w) each.
 
         A store keeps projected grids, unless encoder blocks are tuned: then it keeps what comes before them.
+        Where mixed precision is on, the projection is left out of it: differences are small beside grids.
         """
         if not self.config.vision.tuned_blocks:
             return features
         # Channels last: convolutions run twice as fast on a CPU.
-        grids = self.project(features.flatten(0, -4).contiguous(memory_format=torch.channels_last))
+        stored = features.flatten(0, -4).contiguous(memory_format=torch.channels_last)
+        raw = self.tuned_blocks(stored).float()
+        with torch.autocast(raw.device.type, enabled=False):
+            grids = self.pca(raw)
         return grids.reshape(*features.shape[:-3], *grids.shape[1:])
 
     def vision_token(self, grid: Tensor, difference: Tensor) -> Tensor:

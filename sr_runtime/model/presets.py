@@ -34,9 +34,21 @@ class VisionConfig:
     width: int = 392
     height: int = 224
     tap_block: int = 10
-    tuned_blocks: int = 0
+    tuned_blocks: int = field(default=0, repr=False)  # no part of the key of a feature cache: see frozen
     pca: int | None = 59
     first_difference: Literal["feature", "zero"] = "feature"
+
+    def __post_init__(self) -> None:
+        """Check how many blocks can be tuned.
+
+        Raises:
+            ConfigError: More than there are, or those of an encoder that cannot be cut.
+        """
+        most = self.tap_block if self.backbone == "efficientnet_lite0" else 0
+        if not 0 <= self.tuned_blocks <= most:
+            raise ConfigError(
+                f"vision.tuned_blocks: expected 0 to {most} for {self.backbone}, got {self.tuned_blocks}"
+            )
 
     @property
     def stride(self) -> int:
@@ -230,7 +242,7 @@ _MINI = ModelConfig(
 )
 
 PRESETS: dict[str, ModelConfig] = {"paper": ModelConfig(), "compact": _COMPACT, "mini": _MINI}
-"""Named shapes: ``paper`` (GPU), ``compact`` (≤ 75 M, one fast core), ``mini`` (≤ 30 M, one core)."""
+"""Named shapes: ``paper`` (GPU), ``compact`` (≤ 55 M, one fast core), ``mini`` (≤ 30 M, one core)."""
 
 
 def preset(name: str) -> ModelConfig:

@@ -242,10 +242,10 @@ def _tuned_vision(vision: VisionConfig, tuned_blocks: int, init: Path | None) ->
             "train.tuned_blocks: encoder blocks are tuned from a trained network, whose projection of their "
             "features is kept; train without it first, then name that run with --init"
         )
-    most = vision.tap_block if vision.backbone == "efficientnet_lite0" else 0
-    if vision.tuned_blocks or tuned_blocks > most:
-        expected = vision.tuned_blocks or f"0 to {most}"
-        raise ConfigError(f"train.tuned_blocks: expected {expected} for {init}, got {tuned_blocks}")
+    if vision.tuned_blocks:
+        raise ConfigError(
+            f"train.tuned_blocks: expected {vision.tuned_blocks} for {init}, got {tuned_blocks}"
+        )
     return dataclasses.replace(vision, tuned_blocks=tuned_blocks)
 
 
@@ -258,5 +258,5 @@ def start_from(generator: Generator, weights: dict[str, Tensor]) -> None:
     tuned = generator.tuned_blocks
     if isinstance(tuned, TunedBlocks) and not any(name.startswith("tuned_blocks.") for name in weights):
         tuned.load_published(published_weights())
-        weights |= {f"tuned_blocks.{name}": tensor for name, tensor in tuned.state_dict().items()}
+        weights = weights | {f"tuned_blocks.{name}": part for name, part in tuned.state_dict().items()}
     generator.load_state_dict(weights)

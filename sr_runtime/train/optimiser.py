@@ -32,9 +32,9 @@ def build_optimiser(
     """
     slow = {id(p) for p in pretrained.parameters()} if pretrained is not None else set()
     trainable = [p for p in module.parameters() if p.requires_grad]
+    fast = [p for p in trainable if id(p) not in slow]
     groups = []
-    for share in (1.0, PRETRAINED_SHARE):
-        part = [p for p in trainable if (id(p) in slow) == (share != 1.0)]
+    for share, part in ((1.0, fast), (PRETRAINED_SHARE, [p for p in trainable if id(p) in slow])):
         for decay, params in (
             (weight_decay, [p for p in part if p.ndim >= 2]),
             (0.0, [p for p in part if p.ndim < 2]),

@@ -157,7 +157,7 @@ def generate_latents(generator: Generator, grids: Tensor, seeds: Sequence[int], 
 
     Args:
         generator: in evaluation mode.
-        grids: projected grids float32 (B, T, c, h, w).
+        grids: stored features, float (B, T, c, h, w).
         seeds: of each clip's noise, B of them.
         sampling: how latents are drawn.
 

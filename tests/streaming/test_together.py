@@ -230,7 +230,7 @@ def test_a_hop_that_failed_can_be_tried_again_as_if_nothing_had_been(
     assert [session.hop for session in shared] == [len(film)] * 3
 
 
-def test_who_is_computed_in_another_go_than_the_failed_one_keeps_the_hop(
+def test_who_is_computed_in_another_go_than_the_failed_one_goes_back_too(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(session_module, "TOGETHER", 2)

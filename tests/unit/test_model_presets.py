@@ -49,8 +49,8 @@ def test_paper_trunk_and_head_have_the_published_sizes() -> None:
     assert count(generator.tokenizer) / 4 == pytest.approx(3.41e6, rel=0.2)
 
 
-def test_compact_stays_within_75_million_parameters_all_included() -> None:
-    assert total(PRESETS["compact"]) <= 75_000_000
+def test_compact_stays_within_55_million_parameters_all_included() -> None:
+    assert total(PRESETS["compact"]) <= 55_000_000
 
 
 def test_mini_stays_within_30_million_parameters_all_included() -> None:

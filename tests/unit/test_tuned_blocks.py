@@ -83,6 +83,8 @@ def test_the_store_keeps_what_comes_before_the_tuned_blocks(trained: Path, tmp_p
     # Both are stored in half precision: measured 0.005 of the largest value.
     assert (generator.grids(features) - grids).abs().max() < 0.02 * grids.abs().max()
     assert generator.grids(features[None]).shape == (1, *grids.shape)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert generator.grids(features).dtype == torch.float32  # a difference of bf16 grids would be coarse
     assert video_tokens(generator, features[None]).shape == (1, 20, 32)
     assert vision_key(generator.config.vision) != vision_key(VISION)
 
@@ -117,8 +119,11 @@ def test_blocks_that_have_learned_stay_as_they_are_unless_asked_for(trained: Pat
 def test_blocks_are_tuned_from_a_trained_network_only(trained: Path) -> None:
     with pytest.raises(ConfigError, match="name that run with --init"):
         build_generator(SMALL, None, DiffusionSettings(steps=1, tuned_blocks=2))
-    with pytest.raises(ConfigError, match="expected 0 to 3"):
-        tuned(trained, blocks=4)
+    for blocks in (-1, 4):
+        with pytest.raises(ConfigError, match="expected 0 to 3"):
+            tuned(trained, blocks)
+    with pytest.raises(ConfigError, match="expected 0 to 0 for dinov2_vits14_reg"):
+        VisionConfig(tuned_blocks=1)
 
 
 def test_shipped_sizes_can_be_tuned() -> None:
@@ -126,6 +131,8 @@ def test_shipped_sizes_can_be_tuned() -> None:
     assert (vision.frozen.tap_block, vision.frozen.pca, vision.channels) == (4, None, 59)
     assert vision.frozen.grid_shape == (16, 16)
     assert VISION.frozen == VISION
+    # Stores on users' disks keep features under this name.
+    assert vision_key(PRESETS["mini"].vision) == "efficientnet_lite0-d55d6b1c39"
 
 
 def test_a_mean_with_a_network_whose_blocks_are_imagenets(trained: Path, tmp_path: Path) -> None:

@@ -187,9 +187,7 @@ class HopProgram:
 
     def _grid(self) -> Tensor:
         image = self._get("image").permute(0, 3, 1, 2).to(self.networks.dtype)
-        generator = self.networks.generator
-        projected: Tensor = generator.pca(generator.tuned_blocks(self.networks.backbone(image)).float())
-        return projected
+        return self.networks.generator.project(self.networks.backbone(image))
 
     def _append(self, conditional: Tensor, null: Tensor) -> tuple[Tensor, Tensor]:
         """Append a token (count, 1, width) to the rows of either kind; returns hidden vectors, likewise.
