@@ -74,7 +74,7 @@ class Generator(nn.Module):
         stored = features.flatten(0, -4).contiguous(memory_format=torch.channels_last)
         raw = self.tuned_blocks(stored).float()
         with torch.autocast(raw.device.type, enabled=False):
-            grids = self.pca(raw)
+            grids: Tensor = self.pca(raw)
         return grids.reshape(*features.shape[:-3], *grids.shape[1:])
 
     def vision_token(self, grid: Tensor, difference: Tensor) -> Tensor:
