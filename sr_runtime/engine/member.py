@@ -9,7 +9,7 @@ Made by what computes hops, handed from stage to stage. Thread: inference.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -57,12 +57,16 @@ class Member:
         """Tell whether a frame was ever seen."""
         return bool(self.state["has_frame"][0])
 
-    def mark(self) -> None:
+    def mark(self, names: Collection[str] | None = None) -> None:
         """Note where the session is, to :meth:`go_back` there if the next token's pass fails.
 
         Rings are left out: the slot that the token would go to is out of sight until the token is there.
+
+        Args:
+            names: What to note; by default everything but the rings.
         """
-        self._marked = {name: array.copy() for name, array in self.state.items() if not is_ring(name)}
+        wanted = names or [name for name in self.state if not is_ring(name)]
+        self._marked = {name: self.state[name].copy() for name in wanted}
         self._marked_token = self.repeat_token
 
     def unmark(self) -> None:

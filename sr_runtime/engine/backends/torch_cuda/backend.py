@@ -41,6 +41,9 @@ PRECISIONS: Final = ("fp32", "bf16")
 TORCH: Final = "torch"
 """Folder in a bundle."""
 
+HOST_ONLY: Final = frozenset({"hop", "is_prepared", "has_frame", "dc_block", "last_sample"})
+"""Entries of a session's state that the device has no part in."""
+
 WARM_UP_RUNS: Final = 3
 """Before a graph is recorded: libraries choose their algorithms and allocate."""
 
@@ -194,8 +197,8 @@ class TorchHops:
     def mark(self, members: Sequence[Member]) -> None:
         """See :class:`~sr_runtime.engine.hop.Hops`."""
         for member in members:
-            member.mark()
-        self.memory.mark()
+            member.mark(HOST_ONLY)
+        self.memory.mark(places(members))
 
     def go_back(self, members: Sequence[Member]) -> None:
         """See :class:`~sr_runtime.engine.hop.Hops`."""

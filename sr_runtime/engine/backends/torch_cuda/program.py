@@ -11,12 +11,12 @@ conventions those of a bundle. Called by the torch backend. Thread: inference.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from sr_runtime.engine.backends.torch_cuda.backend import HOST_ONLY
 from sr_runtime.engine.backends.torch_cuda.weights import TorchNetworks
 from sr_runtime.engine.bundle import Bundle, SamplerName
 from sr_runtime.engine.rings import is_ring
@@ -27,9 +27,6 @@ from sr_runtime.model.rope import rotary_angles
 from sr_runtime.model.transformer import KeyValue
 from sr_runtime.picture import ONE, stretch_matrix
 from sr_runtime.types import HOP_SAMPLES, State
-
-HOST_ONLY: Final = frozenset({"hop", "is_prepared", "has_frame", "dc_block", "last_sample"})
-"""Entries of a session's state that the device has no part in."""
 
 
 class Memory:
@@ -86,10 +83,10 @@ class Memory:
         for old, new in zip(self._of(source).values(), self._of(target).values(), strict=True):
             new.copy_(old)
 
-    def mark(self) -> None:
-        """Note where all sessions are, but for their rings; see :class:`~sr_runtime.engine.member.Member`."""
+    def mark(self, count: int) -> None:
+        """Note where the first sessions are, but for rings; see :class:`~sr_runtime.engine.member.Member`."""
         for name, tensor in self._rest.items():
-            self._marked[name].copy_(tensor)
+            self._marked[name][:count].copy_(tensor[:count])
 
     def go_back(self, index: int) -> None:
         """Take a session back to where it was marked."""
@@ -127,11 +124,6 @@ class Memory:
             matrix = torch.from_numpy(stretch_matrix(*key)).to(self.device, torch.float64)
             self._stretches[key] = matrix
         return torch.floor((self._stretches[key] @ lines.double() + ONE // 2) / ONE)
-
-    def all(self) -> list[Tensor]:
-        """Return every tensor whose place is fixed."""
-        told = [self.noise, self.guidance, self.is_due, self.audio, self.latent]
-        return [*self._rings.values(), *self._rest.values(), *told]
 
 
 class HopProgram:
