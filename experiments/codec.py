@@ -9,6 +9,7 @@ many hops have as many weights.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -143,16 +144,26 @@ def measure(data: Path, vae: Path, hours: float, fits: Sequence[float], clips: i
     store, given = ClipStore(data), load_compact(vae)
     panel = Panel.of(store, clips, tuning=False, yamnet=Yamnet(torch.get_num_threads()))
     judge = Judge(panel)
-    weights = sum(part.numel() for part in given.decoder.parameters())
-    rows = [judge.row("given", "the given network", lambda clip: decoded(given, clip), weights, 0.0)]
+    weights = decoder_size(given)
+    smooth = steady(given)
+    rows = [
+        judge.row("given", "the given network", in_full(given), weights, 0.0),
+        judge.row("steady", "the same, levels do not stray", in_full(smooth), decoder_size(smooth), 0.0),
+    ]
     wide, size = Context(PAST, FUTURE), given.config.latent
     with torch.no_grad():
         clips_heard = spread(store.clips("train"), hours)
-        sums = moments(given, clips_heard, lambda wave: in_hops(encoded(given, wave), wide)[None])
+        sums = moments(
+            clips_heard,
+            lambda wave: in_hops(encoded(given, wave), wide)[None],
+            lambda wave: wanted_levels(given, wave),
+        )
     for name, label, context in DECODERS:
         slopes, constant = regression(columns(sums, context, size), DECODER_RIDGE)
         decode = in_context(given, slopes, constant, context)
-        rows.append(judge.row(name, label, decode, slopes.numel() + constant.numel(), hours))
+        size_of_all = weights - sum(part.numel() for part in given.decoder.line.parameters())
+        size_of_all += slopes.numel() + constant.numel()
+        rows.append(judge.row(name, label, decode, size_of_all, hours))
     for length in fits:
         fitted = fit_on(given, spread(store.clips("train"), length))
         label = f"encoder and decoder fitted to {length:g} h"
@@ -195,6 +206,11 @@ class Judge:
         return CodecRow(row=name, label=label, figures=figures, weights=weights, hours=hours)
 
 
+def decoder_size(vae: CompactVAE) -> int:
+    """Return the number of a decoder's weights."""
+    return sum(part.numel() for part in vae.decoder.parameters())
+
+
 def encoded(vae: CompactVAE, wave: Tensor) -> Tensor:
     """Return the posterior means (T, 64) of sound (1, 2, 1600·T)."""
     return vae.encode(wave)[0][0].T
@@ -222,10 +238,20 @@ def in_context(vae: CompactVAE, slopes: Tensor, constant: Tensor, context: Conte
     """Return a linear decoder of latents in context."""
 
     def decode(clip: EvaluationClip) -> Tensor:
-        seen = in_hops(encoded(vae, wave_of(clip)), context).double()
-        return noise_of(vae, (seen @ slopes + constant).float()[None])
+        latents = encoded(vae, wave_of(clip))
+        levels = in_hops(latents, context).double() @ slopes + constant
+        seen, _ = vae.decoder.in_context(latents.T[None], vae.decoder.initial_state(1))
+        return noise_of(vae, levels.float()[None], vae.decoder.deviation_of(seen))
 
     return decode
+
+
+def steady(vae: CompactVAE) -> CompactVAE:
+    """Return an autoencoder without what its decoder lets levels stray by."""
+    compact = dataclasses.replace(vae.config.compact, deviates=False)
+    kept = CompactVAE(dataclasses.replace(vae.config, compact=compact))
+    kept.load_state_dict(vae.state_dict(), strict=False)
+    return kept.eval()
 
 
 def in_full(vae: CompactVAE) -> Decode:
@@ -243,11 +269,17 @@ def true_levels(vae: CompactVAE) -> Decode:
     return lambda clip: noise_of(vae, wanted_levels(vae, wave_of(clip)))
 
 
-def noise_of(vae: CompactVAE, levels: Tensor) -> Tensor:
-    """Return shaped noise (1, 2, 1600·T) of levels (1, T, windows·3·bands), natural logs."""
+def noise_of(vae: CompactVAE, levels: Tensor, deviation: Tensor | None = None) -> Tensor:
+    """Return shaped noise (1, 2, 1600·T).
+
+    Args:
+        vae: Of whose decoder.
+        levels: (1, T, windows·3·bands), natural logs.
+        deviation: How far they stray, (1, T·windows, bands), natural logs.
+    """
     decoder, state = vae.decoder, vae.initial_decoder_state(1)
     windows = levels.reshape(1, levels.shape[1] * decoder.steps, -1)
-    return overlap_add(decoder.noise(windows, state["noise_position"]), state["overlap"])[0]
+    return overlap_add(decoder.noise(windows, state["noise_position"], deviation), state["overlap"])[0]
 
 
 def fit_on(vae: CompactVAE, clips: Sequence[Clip]) -> CompactVAE:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from sr_runtime.data.store import ClipMeta, ClipStore
 from sr_runtime.model.checkpoint import save_network
@@ -44,8 +45,11 @@ TINY = ModelConfig(
 )
 
 
-def make_store(root: Path, hops: int = 60) -> ClipStore:
-    """Write one training and one validation clip: a flash every 10 hops, each with a decaying tone."""
+def make_store(root: Path, hops: int = 60, sound: npt.NDArray[np.float32] | None = None) -> ClipStore:
+    """Write one training and one validation clip: a flash every 10 hops, each with a decaying tone.
+
+    Or with another sound, float32 (hops·1600, 2).
+    """
     store = ClipStore(root)
     for number, split in enumerate(("train", "validation")):
         meta = ClipMeta(
@@ -54,7 +58,8 @@ def make_store(root: Path, hops: int = 60) -> ClipStore:
         with store.writer(meta) as writer:
             for hop in range(hops):
                 writer.add_frame(np.full((16, 16, 3), 255 if hop % 10 == number else 0, np.uint8))
-            writer.finish(_tones(hops, number), [])
+            tones = _tones(hops, number) if sound is None else (sound * 32767).astype(np.int16)
+            writer.finish(tones, [])
     return store
 
 

@@ -99,10 +99,10 @@ def ect_weight(t: Tensor, r: Tensor, mapping: ECTMapping = CF) -> Tensor:
     return 1.0 / (t - r).clamp_min(1e-8)
 
 
-def ect_distance(a: Tensor, b: Tensor, mapping: ECTMapping = CF) -> Tensor:
-    """Return d(a, b) per token, (...,) from (..., d); the square root is guarded at 0."""
+def ect_distance(difference: Tensor, mapping: ECTMapping = CF) -> Tensor:
+    """Return d of a difference per token, (...,) from (..., d); the square root is guarded at 0."""
     c = mapping.huber_c
-    return ((a - b).square().sum(-1) + c**2 + 1e-8).sqrt() - c
+    return (difference.square().sum(-1) + c**2 + 1e-8).sqrt() - c
 
 
 def karras_times(steps: int, sigma_min: float = SIGMA_MIN, sigma_max: float = SIGMA_MAX) -> list[float]:

@@ -178,6 +178,7 @@ class CompactVAEConfig:
         fast_step_samples: Half a window of what else the encoder hears (200: 240 steps/s).
         fast_bands: Bands of those.
         past_hops: Hops before its own whose latents the decoder looks at: no look-ahead, steadier levels.
+        deviates: Whether the decoder tells how far levels stray from what it knows of them, and lets them.
     """
 
     step_samples: int = 800
@@ -185,6 +186,7 @@ class CompactVAEConfig:
     fast_step_samples: int = 200
     fast_bands: int = 40
     past_hops: int = 0
+    deviates: bool = False
 
 
 @dataclass(frozen=True)
@@ -216,7 +218,7 @@ _COMPACT = ModelConfig(
     aggregator=AggregatorConfig(width=384, layers=1, heads=6, hidden=1024, projection=192, kernel=2),
     transformer=TransformerConfig(width=640, layers=8, heads=10, kv_heads=2, hidden=1536, window=480),
     head=HeadConfig(width=768, blocks=4),
-    vae=VAEConfig(kind="compact", compact=CompactVAEConfig(past_hops=2)),
+    vae=VAEConfig(kind="compact", compact=CompactVAEConfig(past_hops=2, deviates=True)),
 )
 
 _MINI = ModelConfig(
@@ -238,7 +240,7 @@ _MINI = ModelConfig(
         stochastic_depth=0.0,
     ),
     head=HeadConfig(width=512, blocks=3),
-    vae=VAEConfig(kind="compact", compact=CompactVAEConfig(past_hops=2)),
+    vae=VAEConfig(kind="compact", compact=CompactVAEConfig(past_hops=2, deviates=True)),
 )
 
 PRESETS: dict[str, ModelConfig] = {"paper": ModelConfig(), "compact": _COMPACT, "mini": _MINI}

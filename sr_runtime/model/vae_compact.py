@@ -4,11 +4,12 @@
 
     wave ┬ windows of 1600, every 800 ─ log levels in 128 bands ┬ Linear ─ mean     (log-variance: constant)
          └ windows of 400, every 200 ─ log levels in 40 bands ──┘
-    latents of a hop and before ─ Linear ─ log levels in 128 bands, every 800 ─ shaped noise ─ overlap-add
+    latents of a hop and before ┬ Linear ─ log levels in 128 bands, every 800 ┬ shaped noise ─ overlap-add
+                                └ Linear ─ how far they stray ────────────────┘
 
 Games sound mostly like noise under moving spectra: shots, doors, growls, engines. Windows of 1600 samples
 have bins of 30 Hz, fine enough to tell a growl from a gust; what they smear by is a third of what sync is
-judged by. :mod:`sr_runtime.train.vae_compact` finds the two linear maps.
+judged by. :mod:`sr_runtime.train.vae_compact` finds the linear maps.
 
 Everything sees the past only: a window that starts within a hop is set by that hop's latent, so the decoder
 needs no look-ahead. The short windows tell the encoder how a hop ends: the last window goes on from there.
@@ -27,6 +28,9 @@ from sr_runtime.model.noise_bands import NoiseBands, advance
 from sr_runtime.model.presets import CompactVAEConfig, VAEConfig
 from sr_runtime.model.vae import VAE, DecoderState, pad_to_hops
 from sr_runtime.types import CHANNELS, HOP_SAMPLES
+
+UNFITTED_DEVIATION = -2.0
+"""Natural log of how far the levels of a decoder stray that was not fitted yet: 1.2 dB."""
 
 UNFITTED_LEVEL = -6.0
 """Natural log of the noise of a decoder that was not fitted yet: −52 dB."""
@@ -79,6 +83,10 @@ class CompactDecoder(nn.Module):
         self.noise = NoiseBands(config.bands, 2 * self.step)
         self.line = nn.Linear((self.past + 1) * latent, self.steps * 3 * config.bands)
         nn.init.constant_(self.line.bias, UNFITTED_LEVEL)
+        self.deviation: nn.Linear | None = None
+        if config.deviates:
+            self.deviation = nn.Linear((self.past + 1) * latent, self.steps * config.bands)
+            nn.init.constant_(self.deviation.bias, UNFITTED_DEVIATION)
         if self.past:
             self.register_buffer("silence", torch.zeros(latent))
 
@@ -97,12 +105,20 @@ class CompactDecoder(nn.Module):
     def forward(self, z: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
         """Decode any number of frames after ``state``; offline decoding is one call from zeros."""
         seen, after = self.in_context(z, state)
-        levels = self.line(seen.transpose(1, 2)).float()
-        levels = levels.reshape(z.shape[0], z.shape[2] * self.steps, -1)
-        windows = self.noise(levels, state["noise_position"])
+        levels, deviation = self.in_steps(self.line, seen), self.deviation_of(seen)
+        windows = self.noise(levels, state["noise_position"], deviation)
         wave, overlap = overlap_add(windows, state["overlap"])
         position = advance(state["noise_position"], levels.shape[1])
         return wave, {"overlap": overlap, "noise_position": position, **after}
+
+    def deviation_of(self, seen: Tensor) -> Tensor | None:
+        """Return how far levels stray of latents in context, (B, T·steps, bands), natural logs; None: not."""
+        return None if self.deviation is None else self.in_steps(self.deviation, seen)
+
+    def in_steps(self, line: nn.Linear, seen: Tensor) -> Tensor:
+        """Return what a map makes of latents in context (B, n, T), float32 (B, T·steps, numbers)."""
+        made = cast(Tensor, line(seen.transpose(1, 2)))
+        return made.float().reshape(seen.shape[0], seen.shape[2] * self.steps, -1)
 
     def in_context(self, z: Tensor, state: DecoderState) -> tuple[Tensor, DecoderState]:
         """Return latents beside those before them, (B, (past + 1)·latent, T), earliest first; what to keep.

@@ -71,6 +71,7 @@ def consistency_loss(
     times: tuple[Tensor, Tensor],
     noise: Tensor,
     mapping: ECTMapping = CF,
+    metric: Tensor | None = None,
 ) -> Tensor:
     """Return the loss of Algorithm 2, a scalar.
 
@@ -82,7 +83,8 @@ def consistency_loss(
         clean: x⁰, float32 (N, 64).
         times: t and r < t, (N,) each; r = 0 makes the clean token the target.
         noise: ε of both levels, float32 (N, 64).
-        mapping: weighting and metric.
+        mapping: weighting and distance.
+        metric: of :func:`~sr_runtime.train.metric.error_metric`; None: all channels alike.
     """
     later, earlier = times
     state = random_state(z.device)
@@ -91,16 +93,20 @@ def consistency_loss(
         floor = earlier.clamp_min(SIGMA_MIN)
         teacher = generator.head(clean + earlier[:, None] * noise, floor, z.detach())
         target = torch.where(earlier[:, None] > 0, teacher, clean)
-    distance = ect_distance(student.float(), target.float(), mapping)
+    missed = student.float() - target.float()
+    distance = ect_distance(missed if metric is None else missed @ metric, mapping)
     return (ect_weight(later, earlier, mapping) * distance).mean()
 
 
 class ConsistencyPass(nn.Module):
     """Condition and loss as one module, so that mixed precision covers both."""
 
-    def __init__(self, generator: Generator, settings: ConsistencySettings) -> None:
+    metric: Tensor
+
+    def __init__(self, generator: Generator, settings: ConsistencySettings, metric: Tensor) -> None:
         super().__init__()
         self.generator, self.settings = generator, settings
+        self.register_buffer("metric", metric, persistent=False)
         self.mapping = ECT_MAPPINGS[settings.recipe.upper()]
 
     def forward(self, batch: Windows, drop: Tensor, progress: float) -> Tensor:
@@ -110,7 +116,8 @@ class ConsistencyPass(nn.Module):
         clean = batch.latents.flatten(0, 1).float().repeat(draws, 1)
         later = sample_sigma((len(clean),), mapping.p_mean, mapping.p_std, clean.device)
         earlier = ect_earlier_time(later, stage_at(progress, mapping), mapping)
-        return consistency_loss(self.generator, z, clean, (later, earlier), torch.randn_like(clean), mapping)
+        noise = torch.randn_like(clean)
+        return consistency_loss(self.generator, z, clean, (later, earlier), noise, mapping, self.metric)
 
 
 class ConsistencyStage(GeneratorStage):
@@ -121,7 +128,7 @@ class ConsistencyStage(GeneratorStage):
     def build_pass(self, generator: Generator) -> nn.Module:
         """See :class:`GeneratorStage`."""
         assert isinstance(self.settings, ConsistencySettings)
-        return ConsistencyPass(generator, self.settings)
+        return ConsistencyPass(generator, self.settings, self.metric)
 
     def loss(self, module: nn.Module, batch: Windows, drop: Tensor, progress: float) -> dict[str, Tensor]:
         """See :class:`GeneratorStage`."""

@@ -36,7 +36,12 @@ def condition_of(generator: Generator, batch: Windows, drop: Tensor) -> Tensor:
 
 
 def diffusion_loss(
-    generator: Generator, z: Tensor, clean: Tensor, sigma: Tensor, noise: Tensor
+    generator: Generator,
+    z: Tensor,
+    clean: Tensor,
+    sigma: Tensor,
+    noise: Tensor,
+    metric: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Return the loss of Algorithm 1 and the plain weighted error, scalars.
 
@@ -46,9 +51,11 @@ def diffusion_loss(
         clean: x⁰, float32 (N, 64).
         sigma: (N,).
         noise: ε, float32 (N, 64).
+        metric: of :func:`~sr_runtime.train.metric.error_metric`; None: all channels alike.
     """
-    denoised = generator.head(clean + sigma[:, None] * noise, sigma, z)
-    error = loss_weight(sigma, generator.config.sigma_data) * (denoised - clean).square().mean(-1)
+    missed = generator.head(clean + sigma[:, None] * noise, sigma, z) - clean
+    missed = missed if metric is None else missed @ metric
+    error = loss_weight(sigma, generator.config.sigma_data) * missed.square().mean(-1)
     uncertainty = generator.uncertainty(sigma)
     return (error / uncertainty.exp() + uncertainty).mean(), error.detach().mean()
 
@@ -56,9 +63,12 @@ def diffusion_loss(
 class DiffusionPass(nn.Module):
     """Condition and loss as one module, so that mixed precision covers both."""
 
-    def __init__(self, generator: Generator, settings: DiffusionSettings) -> None:
+    metric: Tensor
+
+    def __init__(self, generator: Generator, settings: DiffusionSettings, metric: Tensor) -> None:
         super().__init__()
         self.generator, self.settings = generator, settings
+        self.register_buffer("metric", metric, persistent=False)
 
     def forward(self, batch: Windows, drop: Tensor) -> tuple[Tensor, Tensor]:
         """Return loss and weighted error of a batch."""
@@ -66,7 +76,7 @@ class DiffusionPass(nn.Module):
         z = condition_of(self.generator, batch, drop).repeat(settings.noise_draws, 1)
         clean = batch.latents.flatten(0, 1).float().repeat(settings.noise_draws, 1)
         sigma = sample_sigma((len(clean),), settings.noise_mean, settings.noise_std, clean.device)
-        return diffusion_loss(self.generator, z, clean, sigma, torch.randn_like(clean))
+        return diffusion_loss(self.generator, z, clean, sigma, torch.randn_like(clean), self.metric)
 
 
 class DiffusionStage(GeneratorStage):
@@ -76,7 +86,7 @@ class DiffusionStage(GeneratorStage):
 
     def build_pass(self, generator: Generator) -> nn.Module:
         """See :class:`GeneratorStage`."""
-        return DiffusionPass(generator, self.settings)
+        return DiffusionPass(generator, self.settings, self.metric)
 
     def loss(self, module: nn.Module, batch: Windows, drop: Tensor, progress: float) -> dict[str, Tensor]:
         """See :class:`GeneratorStage`."""

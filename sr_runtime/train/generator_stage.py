@@ -28,6 +28,7 @@ from sr_runtime.train.ema import WeightAverage, evaluating
 from sr_runtime.train.features import FeatureCache
 from sr_runtime.train.latents import LatentCache
 from sr_runtime.train.loop import Metrics
+from sr_runtime.train.metric import error_metric, some_latents
 from sr_runtime.train.optimiser import build_optimiser, set_rate
 from sr_runtime.train.run_folder import RunFolder
 from sr_runtime.train.schedule import ema_decay, learning_rate
@@ -102,6 +103,9 @@ class GeneratorStage(ABC):
             generator.pca.set_fit(fit)
         generator.train()
         self.generator, self.average = generator, WeightAverage(generator)
+        self.metric = error_metric(
+            caches.latents.vae, some_latents(caches.latents, caches.train), settings.balance_share
+        )
         optimiser = build_optimiser(
             generator, settings.learning_rate, settings.weight_decay, (0.9, 0.95), generator.tuned_blocks
         )

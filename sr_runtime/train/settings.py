@@ -136,6 +136,8 @@ class DiffusionSettings(RunSettings, frozen=True, kw_only=True):
         history_noise: largest share of noise mixed into the audio history; 0 = off.
         deaf_share: share of crops whose audio history is noise alone, so that the picture has to do; 0 = off.
         quiet_share: share of crops drawn without regard to loudness.
+        balance_share: share of the loss that is set aside for the balance between left and right, which else
+            is a small part of it; 0: all channels alike. Compact autoencoders only.
         tuned_blocks: blocks at the picture encoder's end that learn, too, from the weights that --init has or
             else from ImageNet's; 0: none, those that --init has stay as they are.
         cached_only: whether to leave out clips whose features are not computed yet, rather than wait.
@@ -152,6 +154,7 @@ class DiffusionSettings(RunSettings, frozen=True, kw_only=True):
     history_noise: float = 0.0
     deaf_share: float = 0.25
     quiet_share: float = 0.4
+    balance_share: float = 0.0
     tuned_blocks: int = 0
     cached_only: bool = False
     lookahead_hops: int = 0

@@ -2,8 +2,9 @@
 
 What the encoder hears of a hop and what its decoder has to ask for are related by ridge regression, and the
 regression is cut to as many components as the latent has channels (reduced-rank regression, Izenman 1975).
-A second regression sets the decoder, which may look back on a few latents. Two passes over the sound, two
-minutes per hour of it, no step size and no schedule.
+A second regression sets the decoder, which may look back on a few latents, and a third says how far levels
+stray from what the second makes of them. Three passes over the sound, two minutes per hour of it, no step
+size and no schedule.
 
 Gradient descent on the same levels was worse: with L1 on log levels a network blurs, and what sounded like an
 engine sounds like the sea (``docs/training.md``).
@@ -13,6 +14,7 @@ Called by :mod:`sr_runtime.train.vae` for the presets whose auto-encoder is ``co
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +40,16 @@ RIDGE = 1e-3
 
 DECODER_RIDGE = 1e-5
 """Of the decoder's."""
+
+DEVIATION_SCALE = 1.3
+"""Levels stray this much further than a normal distribution of their mean logarithm: theirs has longer
+tails. Chosen on clips that no table reports."""
+
+LOG_SQUARE_OF_NORMAL = -1.27
+"""Mean of ln x², x ~ N(0, 1)."""
+
+SMALLEST_SQUARE = 1e-4
+"""Of what levels stray by, before its logarithm."""
 
 COMPANDING = 0.5
 """Exponent of the components' variances in the latent; see :func:`_channels`."""
@@ -67,31 +79,36 @@ class Moments:
 
 
 def fit(vae: CompactVAE, clips: Sequence[Clip], report: FitReporter | None = None) -> None:
-    """Set both linear maps from the sound of clips.
+    """Set all linear maps from the sound of clips.
 
     Args:
         vae: Changed in place.
         clips: For training.
-        report: Told after every clip, of which there are twice as many: there are two passes.
+        report: Told after every clip, as many times as there are passes.
 
     Raises:
         TrainingError: None of the clips has two hops or more.
     """
     usable = _usable(clips)
-    first, second = (_shifted(report, place * len(usable), 2 * len(usable)) for place in (0, 1))
+    passes = 1 + _decoder_passes(vae)
     with torch.no_grad():
-        heard = moments(vae, usable, lambda wave: torch.cat(vae.encoder.levels(wave), dim=-1), first)
+        heard = moments(
+            usable,
+            lambda wave: torch.cat(vae.encoder.levels(wave), dim=-1),
+            lambda wave: wanted_levels(vae, wave),
+            _shifted(report, 0, passes * len(usable)),
+        )
         _set_encoder(vae, heard)
-    fit_decoder(vae, usable, second)
+    fit_decoder(vae, usable, _shifted(report, len(usable), passes * len(usable)))
 
 
 def fit_decoder(vae: CompactVAE, clips: Sequence[Clip], report: FitReporter | None = None) -> None:
-    """Set the decoder's linear map from the sound of clips, to an encoder that stays as it is.
+    """Set the decoder's linear maps from the sound of clips, to an encoder that stays as it is.
 
     Args:
         vae: Changed in place.
         clips: For training.
-        report: Told after every clip.
+        report: Told after every clip, as many times as there are passes.
 
     Raises:
         TrainingError: None of the clips has two hops or more.
@@ -101,11 +118,28 @@ def fit_decoder(vae: CompactVAE, clips: Sequence[Clip], report: FitReporter | No
     def seen(wave: Tensor) -> Tensor:
         return decoder.in_context(vae.encode(wave)[0], decoder.initial_state(1))[0].transpose(1, 2)
 
+    def strays(wave: Tensor) -> Tensor:
+        missed = wanted_levels(vae, wave) - decoder.line(seen(wave)[:, :-1])
+        left, right, _ = missed.reshape(*missed.shape[:2], decoder.steps, 3, -1).unbind(3)
+        squares: Tensor = (0.5 * (left + right)).square()
+        return (squares + SMALLEST_SQUARE).log().flatten(2)
+
+    total = _decoder_passes(vae) * len(clips)
     with torch.no_grad():
         if decoder.past:
             decoder.silence.copy_(vae.encode(torch.zeros(1, CHANNELS, 2 * HOP_SAMPLES))[0][0, :, -1])
-        slopes, constant = regression(moments(vae, clips, seen, report), DECODER_RIDGE)
+        sums = moments(clips, seen, lambda wave: wanted_levels(vae, wave), _shifted(report, 0, total))
+        slopes, constant = regression(sums, DECODER_RIDGE)
         _set(decoder.line, slopes.T, constant)
+        if decoder.deviation is not None:
+            sums = moments(clips, seen, strays, _shifted(report, len(clips), total))
+            slopes, constant = regression(sums, DECODER_RIDGE)
+            widest = math.log(DEVIATION_SCALE) - 0.5 * LOG_SQUARE_OF_NORMAL
+            _set(decoder.deviation, 0.5 * slopes.T, 0.5 * constant + widest)
+
+
+def _decoder_passes(vae: CompactVAE) -> int:
+    return 1 if vae.decoder.deviation is None else 2
 
 
 def keep_encoder(vae: CompactVAE, network: Path) -> None:
@@ -137,24 +171,24 @@ def _usable(clips: Sequence[Clip]) -> list[Clip]:
 
 
 def moments(
-    vae: CompactVAE,
     clips: Sequence[Clip],
     hear: Callable[[Tensor], Tensor],
+    ask: Callable[[Tensor], Tensor],
     report: FitReporter | None = None,
 ) -> Moments:
-    """Return sums over the hops of clips of what ``hear`` makes of sound, and of what the decoder asks for.
+    """Return sums over the hops of clips, but for their last, of what is heard and what is asked for.
 
     Args:
-        vae: Of whose decoder.
         clips: Of two hops or more.
         hear: Makes (1, T, n) of sound (1, 2, 1600·T).
+        ask: Makes (1, T − 1, m) of the same.
         report: Told after every clip.
     """
     total: Moments | None = None
     for index, clip in enumerate(clips):
         wave = torch.from_numpy(clip.audio().astype(np.float32).T / 32768.0)[None]
         wave = wave[..., : wave.shape[-1] // HOP_SAMPLES * HOP_SAMPLES]
-        heard, asked = hear(wave)[0, :-1].double(), wanted_levels(vae, wave)[0].double()
+        heard, asked = hear(wave)[0, :-1].double(), ask(wave)[0].double()
         part = Moments(len(heard), heard.sum(0), asked.sum(0), heard.T @ heard, heard.T @ asked)
         total = part if total is None else total + part
         if report is not None:

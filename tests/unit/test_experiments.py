@@ -26,7 +26,7 @@ from sr_runtime.errors import ConfigError, DataError
 from sr_runtime.evaluate.yamnet import Yamnet
 from sr_runtime.model.checkpoint import load_generator, save_network
 from sr_runtime.model.generator import Generator
-from sr_runtime.model.presets import VAEConfig
+from sr_runtime.model.presets import CompactVAEConfig, VAEConfig
 from sr_runtime.model.vae_compact import CompactVAE
 from sr_runtime.train.features import FeatureCache, vision_key
 from sr_runtime.train.rollout import Memory, Sampling
@@ -247,17 +247,20 @@ def test_an_interrupted_hour_goes_on_as_if_unbroken(place, monkeypatch):
 
 def test_decoders_of_the_codec_differ_in_what_they_see_and_reach_the_page(place, tmp_path):
     torch.manual_seed(0)
-    fitted = codec.fit_on(CompactVAE(VAEConfig(kind="compact")), ClipStore(place.data).clips("train"))
+    config = VAEConfig(kind="compact", compact=CompactVAEConfig(deviates=True))
+    fitted = codec.fit_on(CompactVAE(config), ClipStore(place.data).clips("train"))
     save_network(tmp_path / "vae", fitted, replace(TINY, vae=fitted.config))
     table = codec.measure(place.data, tmp_path / "vae", 4 / 3600, [2 / 3600], 4)
     rows = {row.row: row for row in table.rows}
     assert [next(iter(rows)), table.rows[-1].row] == ["given", "levels"]
     assert rows["noncausal-3"].weights == rows["causal-3"].weights > rows["causal-1"].weights
+    assert rows["causal-1"].weights == rows["given"].weights > rows["steady"].weights
+    assert rows["steady"].figures["log_magnitude"] != rows["given"].figures["log_magnitude"]
     assert rows["causal-1"].figures["band_level"] == pytest.approx(
         rows["given"].figures["band_level"], rel=0.2
     )
     # The end of a sound is known a hop ahead: an echo of nothing must not be asked for.
-    assert rows["levels"].figures["band_level"] < rows["causal-1"].figures["band_level"]
+    assert rows["levels"].figures["band_level"] < rows["steady"].figures["band_level"]
     lines = "\n".join(render.codec_lines(table, "research/codec"))
     assert "| 3 hops, one of them ahead (33 ms) |" in lines
     assert "3 hops: log magnitude " in lines

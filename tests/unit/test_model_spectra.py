@@ -68,6 +68,22 @@ def test_noise_does_not_repeat_itself_within_its_period() -> None:
     assert alike.abs().max() < 0.4  # chance among 400 numbers: 0.05 each, 0.25 for the largest of 9000
 
 
+def test_levels_stray_as_far_as_they_are_told_to_and_keep_their_power() -> None:
+    noise, steps = NoiseBands(20, 1600), 1000
+    levels = torch.full((1, steps, 3 * 20), math.log(0.01))
+    deviation = torch.full((1, steps, 20), -20.0)  # more than that is no less: 0.06 dB
+    deviation[..., 10:] = math.log(0.4)
+    steady, straying = (
+        torch.fft.rfft(noise(levels, torch.zeros(1), how)[0, :, 0]).abs().square()
+        for how in (None, deviation)
+    )
+    low, band, bands = slice(0, 60), slice(443, 449), slice(331, 599)  # 0 to 7, the middle of 16, 15 to 17
+    assert straying[:, low].log().sub(steady[:, low].log()).abs().mean() < 0.02
+    assert float(straying[:, bands].mean() / steady[:, bands].mean()) == pytest.approx(1.0, abs=0.1)
+    before, after = (0.5 * power[:, band].mean(1).log().std() for power in (steady, straying))
+    assert float((after**2 - before**2).sqrt()) == pytest.approx(0.4, abs=0.05)
+
+
 def test_position_returns_to_where_the_noise_began() -> None:
     noise, levels = NoiseBands(4, 16), torch.zeros(1, 3, 12)
     after_a_period = advance(torch.zeros(1), math.prod(SIGNS))

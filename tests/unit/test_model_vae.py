@@ -17,8 +17,14 @@ SMALL_COMPACT = VAEConfig(
     kind="compact",
     compact=CompactVAEConfig(bands=12, fast_bands=8),
 )
+SMALL_DEVIATING = VAEConfig(
+    kind="compact",
+    compact=CompactVAEConfig(bands=12, fast_bands=8, past_hops=2, deviates=True),
+)
 SMALL_OOBLECK = VAEConfig(kind="oobleck", oobleck=OobleckConfig(channels=4))
-CAUSAL = pytest.mark.parametrize("config", [SMALL_COMPACT, SMALL_OOBLECK], ids=["compact", "oobleck"])
+CAUSAL = pytest.mark.parametrize(
+    "config", [SMALL_COMPACT, SMALL_DEVIATING, SMALL_OOBLECK], ids=["compact", "deviating", "oobleck"]
+)
 
 
 def build(config: VAEConfig) -> VAE:

@@ -42,7 +42,7 @@ def test_first_stage_with_zero_earlier_time_is_denoising(generator):
     assert (earlier == 0).all()
     loss = consistency_loss(generator, z, clean, (later, earlier), noise)
     denoised = generator.head(clean + 0.3 * noise, later, z)
-    expected = (ect_weight(later, earlier) * ect_distance(denoised, clean)).mean()
+    expected = (ect_weight(later, earlier) * ect_distance(denoised - clean)).mean()
     assert loss.item() == pytest.approx(expected.item(), rel=1e-6)
 
 
@@ -71,7 +71,7 @@ def test_teacher_gets_no_gradient(generator):
         fixed = generator.head(clean + 10 * noise, earlier, z)
     torch.manual_seed(5)
     student = generator.head(clean + 20 * noise, later, z)
-    (ect_weight(later, earlier) * ect_distance(student, fixed)).mean().backward()
+    (ect_weight(later, earlier) * ect_distance(student - fixed)).mean().backward()
     assert both.shape == z.grad.shape
     assert both.abs().sum() > 0
 

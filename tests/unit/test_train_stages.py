@@ -19,8 +19,10 @@ from sr_runtime.model.checkpoint import (
     load_vae,
     load_weights,
 )
-from sr_runtime.model.presets import OobleckConfig, VAEConfig
+from sr_runtime.model.noise_bands import NoiseBands
+from sr_runtime.model.presets import CompactVAEConfig, OobleckConfig, VAEConfig
 from sr_runtime.model.vae import build_vae
+from sr_runtime.model.vae_compact import CompactVAE, overlap_add
 from sr_runtime.train.audio_crops import AudioCrops
 from sr_runtime.train.consistency import train_stage2
 from sr_runtime.train.diffusion import train_stage1
@@ -194,6 +196,29 @@ def test_fitted_code_tells_one_tone_from_another(tmp_path):
         made = vae.decode(vae.encode(waves)[0])[..., 4800:]
     spectra = torch.fft.rfft(made[:, 0]).abs()
     assert 400 < float(spectra[0].argmax()) * 48_000 / made.shape[-1] < 480
+
+
+def test_fitted_decoder_tells_what_strays_from_what_does_not(tmp_path):
+    """Loud parts are made with levels that stray, quiet ones with levels that do not."""
+    hops, bands = 240, 12
+    is_loud = (torch.arange(2 * hops) // 60) % 2 == 1
+    levels = torch.where(is_loud, -3.0, -6.0)[None, :, None].expand(1, -1, 3 * bands)
+    strays = torch.where(is_loud, math.log(0.5), -5.0)[None, :, None].expand(1, -1, bands)
+    windows = NoiseBands(bands, 1600)(levels, torch.zeros(1), strays)
+    wave = overlap_add(windows, torch.zeros(1, 2, 800))[0]
+    (clip,) = make_store(tmp_path, hops, wave[0].T.numpy()).clips("train")
+    compact = CompactVAEConfig(bands=bands, fast_bands=8, past_hops=1, deviates=True)
+    seen, vae = [], CompactVAE(VAEConfig(kind="compact", latent=4, compact=compact))
+    fit(vae, [clip], lambda done, of: seen.append((done, of)))
+    assert seen == [(1, 3), (2, 3), (3, 3)]
+    decoder, z = vae.decoder, vae.encode(wave)[0]
+    with torch.no_grad():
+        told = decoder.deviation(decoder.in_context(z, decoder.initial_state(1))[0].transpose(1, 2))[0].mean(
+            1
+        )
+    in_loud, in_quiet = (told[k : k + 20].mean() for k in (35, 65))  # away from where they meet
+    assert in_loud > in_quiet + 0.4
+    assert -1.3 < in_loud < 0.2  # ln 0.5 and the scale, and what noise itself strays
 
 
 def test_generator_learns(store, vae, tmp_path):
