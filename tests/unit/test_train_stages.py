@@ -228,6 +228,18 @@ def test_generator_learns(store, vae, tmp_path):
     assert sum(seen[-8:]) < 0.97 * sum(seen[:8])
 
 
+def test_both_stages_can_set_a_share_of_the_loss_aside_for_the_balance(store, vae, tmp_path):
+    plain, shared = (tmp_path / name for name in ("plain", "shared"))
+    train_stage1(store.root, plain, vae, stage1_settings(steps=2), config=TINY)
+    train_stage1(store.root, shared, vae, stage1_settings(steps=2, balance_share=0.4), config=TINY)
+    assert losses(plain)[0] != losses(shared)[0]
+    tuned = [tmp_path / "plain2", tmp_path / "shared2"]
+    for out, share in zip(tuned, (0.0, 0.4), strict=True):
+        settings = stage2_settings(steps=2, balance_share=share)
+        train_stage2(store.root, out, vae, settings, init=plain / "network")
+    assert losses(tuned[0])[0] != losses(tuned[1])[0]
+
+
 def test_interrupted_generator_run_goes_on_exactly(store, vae, tmp_path):
     settings = stage1_settings(history_noise=0.2)
     train_stage1(store.root, tmp_path / "whole", vae, settings, config=TINY)
