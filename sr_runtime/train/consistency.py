@@ -33,6 +33,7 @@ from sr_runtime.model.presets import config_to_dict, preset
 from sr_runtime.train.diffusion import condition_of
 from sr_runtime.train.generator_stage import Caches, FillReport, GeneratorStage, build_generator
 from sr_runtime.train.loop import Reporter, TrainingLoop
+from sr_runtime.train.metric import weighed
 from sr_runtime.train.rollout import Sampling, write_rollouts
 from sr_runtime.train.run_folder import RunFolder
 from sr_runtime.train.settings import ConsistencySettings
@@ -93,17 +94,18 @@ def consistency_loss(
         floor = earlier.clamp_min(SIGMA_MIN)
         teacher = generator.head(clean + earlier[:, None] * noise, floor, z.detach())
         target = torch.where(earlier[:, None] > 0, teacher, clean)
-    missed = student.float() - target.float()
-    distance = ect_distance(missed if metric is None else missed @ metric, mapping)
+    distance = ect_distance(weighed(student.float() - target.float(), metric), mapping)
     return (ect_weight(later, earlier, mapping) * distance).mean()
 
 
 class ConsistencyPass(nn.Module):
     """Condition and loss as one module, so that mixed precision covers both."""
 
-    metric: Tensor
+    metric: Tensor | None
 
-    def __init__(self, generator: Generator, settings: ConsistencySettings, metric: Tensor) -> None:
+    def __init__(
+        self, generator: Generator, settings: ConsistencySettings, metric: Tensor | None = None
+    ) -> None:
         super().__init__()
         self.generator, self.settings = generator, settings
         self.register_buffer("metric", metric, persistent=False)

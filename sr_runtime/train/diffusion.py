@@ -19,6 +19,7 @@ from sr_runtime.model.generator import Generator
 from sr_runtime.model.presets import ModelConfig, config_to_dict, preset
 from sr_runtime.train.generator_stage import Caches, FillReport, GeneratorStage, build_generator
 from sr_runtime.train.loop import Reporter, TrainingLoop
+from sr_runtime.train.metric import weighed
 from sr_runtime.train.rollout import Sampling, write_rollouts
 from sr_runtime.train.run_folder import RunFolder
 from sr_runtime.train.settings import DiffusionSettings
@@ -53,8 +54,7 @@ def diffusion_loss(
         noise: ε, float32 (N, 64).
         metric: of :func:`~sr_runtime.train.metric.error_metric`; None: all channels alike.
     """
-    missed = generator.head(clean + sigma[:, None] * noise, sigma, z) - clean
-    missed = missed if metric is None else missed @ metric
+    missed = weighed(generator.head(clean + sigma[:, None] * noise, sigma, z) - clean, metric)
     error = loss_weight(sigma, generator.config.sigma_data) * missed.square().mean(-1)
     uncertainty = generator.uncertainty(sigma)
     return (error / uncertainty.exp() + uncertainty).mean(), error.detach().mean()
@@ -63,9 +63,11 @@ def diffusion_loss(
 class DiffusionPass(nn.Module):
     """Condition and loss as one module, so that mixed precision covers both."""
 
-    metric: Tensor
+    metric: Tensor | None
 
-    def __init__(self, generator: Generator, settings: DiffusionSettings, metric: Tensor) -> None:
+    def __init__(
+        self, generator: Generator, settings: DiffusionSettings, metric: Tensor | None = None
+    ) -> None:
         super().__init__()
         self.generator, self.settings = generator, settings
         self.register_buffer("metric", metric, persistent=False)

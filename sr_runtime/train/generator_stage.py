@@ -103,9 +103,7 @@ class GeneratorStage(ABC):
             generator.pca.set_fit(fit)
         generator.train()
         self.generator, self.average = generator, WeightAverage(generator)
-        self.metric = error_metric(
-            caches.latents.vae, some_latents(caches.latents, caches.train), settings.balance_share
-        )
+        self.metric = self._metric(settings.balance_share)
         optimiser = build_optimiser(
             generator, settings.learning_rate, settings.weight_decay, (0.9, 0.95), generator.tuned_blocks
         )
@@ -195,6 +193,12 @@ class GeneratorStage(ABC):
     @abstractmethod
     def write_samples(self, run: RunFolder) -> None:
         """Generate sound for a few validation crops into ``run.path / samples``."""
+
+    def _metric(self, balance_share: float) -> Tensor | None:
+        if not balance_share:
+            return None
+        latents = self.caches.latents
+        return error_metric(latents.vae, some_latents(latents, self.caches.train), balance_share)
 
     def _sampler(self, clips: list[Clip]) -> WindowSampler:
         settings = self.settings

@@ -1,9 +1,8 @@
 """Which errors of a latent count, and how much: both generator stages' losses measure errors with this.
 
 The autoencoder's channels are scaled for the levels of sound, of which the balance between left and right is
-a small part: a network that learns to lower plain squared errors has no reason to look where a sound comes
-from, even though the picture shows it. So a share of the loss can be set aside for the balance that the
-decoder would make.
+a small part. A share of the loss can be set aside for the balance that the decoder would make. With Doom it
+taught ``mini`` nothing of the side (``docs/training/mini``).
 """
 
 from __future__ import annotations
@@ -23,6 +22,20 @@ MOST_HOPS: Final = 50_000
 """Latents whose variance is measured; 28 minutes."""
 
 
+def weighed(missed: Tensor, metric: Tensor | None) -> Tensor:
+    """Return errors of latents (N, 64) as they count, float32: in mixed precision, too.
+
+    Args:
+        missed: What was made less what was to be made.
+        metric: Of :func:`error_metric`; None: all channels alike.
+    """
+    missed = missed.float()
+    if metric is None:
+        return missed
+    with torch.autocast(missed.device.type, enabled=False):
+        return missed @ metric
+
+
 def error_metric(vae: VAE, latents: Tensor, balance_share: float) -> Tensor:
     """Return the matrix A (64, 64) with which a normalised latent's error e weighs |e A|² instead of |e|².
 
@@ -32,13 +45,11 @@ def error_metric(vae: VAE, latents: Tensor, balance_share: float) -> Tensor:
     Args:
         vae: A compact one: its decoder's levels are a linear map of latents.
         latents: Normalised, float32 (N, 64).
-        balance_share: 0 (plain errors) to below 1.
+        balance_share: Above 0 and below 1.
 
     Raises:
         ConfigError: The decoder is a network.
     """
-    if not balance_share:
-        return torch.eye(latents.shape[-1])
     if not isinstance(vae, CompactVAE):
         raise ConfigError(
             f"train.balance_share: only a compact autoencoder's balance is a map of its latents, got "

@@ -167,6 +167,8 @@ class DiffusionSettings(RunSettings, frozen=True, kw_only=True):
                 f"train.lookahead_hops: expected 0 to below crop_hops, {self.crop_hops}, "
                 f"got {self.lookahead_hops}"
             )
+        if not 0.0 <= self.balance_share < 1.0:
+            raise ConfigError(f"train.balance_share: expected 0 to below 1, got {self.balance_share}")
 
 
 class ConsistencySettings(DiffusionSettings, frozen=True, kw_only=True):

@@ -9,7 +9,8 @@ from sr_runtime.errors import ConfigError
 from sr_runtime.model.presets import preset
 from sr_runtime.model.vae import VAE, build_vae
 from sr_runtime.model.vae_compact import CompactVAE
-from sr_runtime.train.metric import error_metric
+from sr_runtime.train.metric import error_metric, weighed
+from sr_runtime.train.settings import DiffusionSettings
 
 
 def compact_vae_that_pans_by_channel(channel: int) -> CompactVAE:
@@ -27,8 +28,18 @@ def weight(metric: torch.Tensor, channel: int) -> float:
     return float(metric[channel].square().sum())
 
 
-def test_without_a_share_all_channels_count_alike() -> None:
-    assert torch.equal(error_metric(build_vae(preset("mini").vae), torch.randn(9, 64), 0.0), torch.eye(64))
+def test_errors_are_weighed_in_single_precision_whatever_trains() -> None:
+    missed, metric = 0.01 * torch.randn(9, 64), torch.randn(64, 64)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(weighed(missed, None), missed)
+        found = weighed(missed, metric)
+    assert torch.equal(found, missed @ metric)
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.0])
+def test_a_share_that_is_none_is_refused(share: float) -> None:
+    with pytest.raises(ConfigError, match=r"balance_share: expected 0 to below 1, got"):
+        DiffusionSettings(steps=1, balance_share=share)
 
 
 @pytest.mark.parametrize("share", [0.1, 0.6])
