@@ -97,7 +97,21 @@ def judge_network(
     lookahead_hops: int = 0,
     report: Callable[[int, int], None] | None = None,
 ) -> list[Figures]:
-    """Sound all clips of a panel with all seeds, and return each seed's figures.
+    """Sound all clips of a panel with all seeds, and return each seed's figures; see :func:`takes_of`."""
+    takes = takes_of(generator, vae, panel, sampling, seeds, lookahead_hops, report)
+    return [panel.judge(each) for each in takes]
+
+
+def takes_of(
+    generator: Generator,
+    vae: VAE,
+    panel: Panel,
+    sampling: Sampling,
+    seeds: Sequence[int],
+    lookahead_hops: int = 0,
+    report: Callable[[int, int], None] | None = None,
+) -> list[list[Take]]:
+    """Sound all clips of a panel with all seeds, and return what is heard: per seed, a take of each clip.
 
     Args:
         generator: In evaluation mode.
@@ -119,12 +133,13 @@ def judge_network(
         sampling,
         report=(lambda done: report(done, hops)) if report else None,
     )
-    figures = []
-    for made in latents.split(len(clips)):
+    takes = []
+    for made in torch.split(latents, len(clips)):
         sounds = [decode(vae, row[: clip.hops]) for row, clip in zip(made, clips, strict=True)]
-        takes = [listen(sound, clip, panel.ears) for sound, clip in zip(sounds, panel.clips, strict=True)]
-        figures.append(panel.judge(takes))
-    return figures
+        takes.append(
+            [listen(sound, clip, panel.ears) for sound, clip in zip(sounds, panel.clips, strict=True)]
+        )
+    return takes
 
 
 def clip_tokens(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import importlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,6 +19,7 @@ import typer
 
 from experiments.codec import Codec
 from experiments.drift import Drift
+from experiments.limits import Divergence, Limits
 from experiments.plots import plot_drift, plot_table
 from experiments.results import Result, read, spread
 from experiments.table import Table
@@ -83,6 +84,10 @@ def command(
             "rollout_speed",
             "\n".join(speed_lines(json.loads((out / "rollout_speed.json").read_text()))),
         )
+    if (out / "limits.json").exists():
+        limits = msgspec.json.decode((out / "limits.json").read_bytes(), type=Limits)
+        (pictures / "limits.json").write_text(_json(limits))
+        fill(page, "limits", "\n".join(limits_lines(limits, f"{pictures.name}/limits")))
     if (out / "codec.json").exists():
         codec = msgspec.json.decode((out / "codec.json").read_bytes(), type=Codec)
         (pictures / "codec.json").write_text(_json(codec))
@@ -175,6 +180,36 @@ def _gap(causal: dict[str, float], ahead: dict[str, float]) -> list[str]:
         "kad": "KAD",
     }
     return [f"{label} {100 * (1 - ahead[metric] / causal[metric]):+.1f} %" for metric, label in names.items()]
+
+
+def limits_lines(limits: Limits, stem: str) -> list[str]:
+    """Return what is left to be won as Markdown: two tables."""
+    sides = limits.sides
+    parts: dict[str, Callable[[Divergence], str]] = {
+        "a take from the real one": lambda kind: _cell(kind.takes, "{:.2f}"),
+        "the mean of all takes' posteriors from the real one": lambda kind: f"{kind.mean_take:.2f}",
+        "a take from another take": lambda kind: f"{kind.between_takes:.2f}",
+        "the code alone from the real one": lambda kind: f"{kind.code:.2f}",
+        "another clip's real sound from the real one": lambda kind: f"{kind.other_clips:.2f}",
+    }
+    lines = ["| KL of YAMNet's posteriors, nats | dense clips | sparse clips |", "| --- | --- | --- |"]
+    lines += [f"| {label} | {cell(limits.dense)} | {cell(limits.sparse)} |" for label, cell in parts.items()]
+    return [
+        *lines,
+        "",
+        "| share of clearly panned windows that lean to the true side | |",
+        "| --- | --- |",
+        f"| the model's takes | {_cell(sides.takes, '{:.3f}')} |",
+        f"| the likelier side, read off the picture by a linear map | {sides.picture:.3f} |",
+        f"| the same, of the fifth of the windows where the map is surest | {sides.surest_fifth:.3f} |",
+        f"| a side drawn by the map's own odds | {sides.drawn:.3f} |",
+        "",
+        f"{limits.clips} validation clips, {limits.seeds} seeds; {sides.windows} windows, the map fitted to "
+        f"{sides.fitted_windows} of training levels. Network `{limits.network}`, commit `{limits.commit}`; "
+        f"every figure: [{stem}.json]({stem}.json).",
+        "",
+        f"    {limits.command}",
+    ]
 
 
 def drift_lines(drift: Drift, stem: str) -> list[str]:

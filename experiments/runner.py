@@ -50,6 +50,8 @@ def main(table: Table) -> None:
         stage1: Annotated[Path | None, typer.Option(help="The stage 1 that belongs to it.")] = None,
         pca: Annotated[Path | None, typer.Option(help="Use this network's projection of features.")] = None,
         accelerator: Annotated[str, typer.Option(help="Of training: cpu or cuda.")] = "cpu",
+        nfe: Annotated[int, typer.Option(min=1, max=4, help="Evaluations, where a row does not say.")] = 4,
+        bf16: Annotated[bool, typer.Option("--bf16", help="Listen in bf16: half the time.")] = False,
         threads: Annotated[int | None, typer.Option(help="CPU threads; all by default.")] = None,
     ) -> None:
         if threads:
@@ -68,6 +70,8 @@ def main(table: Table) -> None:
             stage1=network_folder(stage1) if stage1 else None,
             pca=network_folder(pca) if pca else None,
             accelerator=accelerator,
+            nfe=nfe,
+            bf16=bf16,
         )
         try:
             run_table(table, place, only)
@@ -135,7 +139,8 @@ class Judge:
     def _judged(self, row: Row, network: Path) -> Result:
         generator, vae = load_generator(network), load_vae(self.place.vae)
         panel = self._panel(row)
-        sampling = with_times(row.sampling, stage_of(network))
+        sampling = with_times(row.sampling, stage_of(network), self.place.nfe)
+        sampling = replace(sampling, autocast=self.place.bf16)
         lookahead = int(row.training.settings.get("lookahead_hops", 0)) if not self.place.generator else 0
         seeds = list(range(self.place.seeds))
         figures = judge_network(generator, vae, panel, sampling, seeds, lookahead, rollout_line(row.name))
@@ -189,6 +194,8 @@ class Judge:
         return (
             f"python -m experiments.{self.table.name} --data STORE --vae VAE --out DIR {budget} "
             f"--clips {place.clips} --seeds {place.seeds}"
+            + (f" --nfe {place.nfe}" if place.nfe != Workplace.nfe else "")
+            + (" --bf16" if place.bf16 else "")
         )
 
 

@@ -18,6 +18,9 @@ FOUR = ((17.5, 2.5, 0.17), (5.0, 1.0, 0.2), (3.0, 0.8, 0.3), (2.0, 1.0, 0.5), (0
 TEMPERATURES = (0.8, 1.15)
 """Factors on the noise of four evaluations to choose from, besides 1."""
 
+CORRELATIONS = ((0.3, 1.0), (0.5, 1.0), (0.5, 0.85))
+"""Correlation of two evaluations' noise with that of the hop before, and a factor on it, to choose from."""
+
 
 def _heun(steps: int) -> Sampling:
     return Sampling(GUIDANCE, heun_times=tuple(karras_times(steps)))
@@ -40,8 +43,8 @@ TABLE = Table(
     title="How many evaluations",
     question=(
         "Heun's sampler on the network of stage 1, and the consistency sampler on that of stage 2. "
-        "Rows marked ‘tuning’ choose noise levels, and a factor on the noise, on validation clips that the "
-        "other rows do not see."
+        "Rows marked ‘tuning’ choose noise levels, a factor on the noise and its correlation from hop to "
+        "hop, on validation clips that the other rows do not see."
     ),
     rows=(
         *(
@@ -76,6 +79,21 @@ TABLE = Table(
                 tuning=True,
             )
             for factor in TEMPERATURES
+        ),
+        *(
+            _row(
+                f"correlation-{correlation:g}-{factor:g}",
+                f"tuning: NFE 2, noise correlated by {correlation:g}, × {factor:g}",
+                TUNED,
+                Sampling(
+                    GUIDANCE,
+                    consistency_times=CONSISTENCY_TIMES[2],
+                    temperature=factor,
+                    correlation=correlation,
+                ),
+                tuning=True,
+            )
+            for correlation, factor in CORRELATIONS
         ),
     ),
     takes_generator=True,

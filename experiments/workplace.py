@@ -32,6 +32,8 @@ class Workplace:
         pca: Network folder whose projection of the features is used; None: the store's own.
         accelerator: Of training: ``cpu`` or ``cuda``.
         stage1: The stage-1 network that belongs to ``generator``, for rows of the diffusion sampler.
+        nfe: Evaluations of a network of stage 2, for rows that do not say.
+        bf16: Whether networks are heard in bf16, at half the time.
     """
 
     data: Path
@@ -47,6 +49,8 @@ class Workplace:
     stage1: Path | None = None
     pca: Path | None = None
     accelerator: str = "cpu"
+    nfe: int = 4
+    bf16: bool = False
 
     @cached_property
     def main(self) -> ClipStore:

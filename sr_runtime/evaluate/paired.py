@@ -20,7 +20,9 @@ games' own level is seldom near it: 42 % of sparse play lies below −90 dBFS, 4
 SILENCE_WINDOW_S: Final = 0.1
 """Of the windows that are judged silent or not: a gap between two sounds shows, one between two waves not."""
 
-_SIDE_WINDOW_S: Final = 0.1
+SIDE_WINDOW_S: Final = 0.1
+"""Of the windows whose side is judged."""
+
 _SIDE_LEVEL_DB: Final = -45.0
 """Quieter windows of the reference have no side worth judging."""
 
@@ -92,11 +94,24 @@ def side_votes(generated: Audio, true: Audio) -> FloatArray:
         DataError: The sounds have different lengths.
     """
     _check_same_length(generated, true)
-    ours, theirs = levels_db(generated, _SIDE_WINDOW_S), levels_db(true, _SIDE_WINDOW_S)
-    difference = theirs[:, 0] - theirs[:, 1]
-    is_panned = (theirs.max(axis=1) > _SIDE_LEVEL_DB) & (np.abs(difference) > _SIDE_DIFFERENCE_DB)
-    product = np.sign(difference) * np.sign(ours[:, 0] - ours[:, 1])
-    return np.asarray((product[is_panned] + 1) / 2)
+    ours, theirs = levels_db(generated, SIDE_WINDOW_S), panning_db(true)
+    product = np.sign(theirs) * np.sign(ours[:, 0] - ours[:, 1])
+    return np.asarray((product[theirs != 0] + 1) / 2)
+
+
+def panning_db(audio: Audio) -> FloatArray:
+    """Return by how much left is louder than right per 100 ms, dB; 0 where it is not clearly panned.
+
+    Args:
+        audio: float32 (samples, 2), 48 kHz.
+
+    Returns:
+        float64 (windows,).
+    """
+    levels = levels_db(audio, SIDE_WINDOW_S)
+    difference = levels[:, 0] - levels[:, 1]
+    is_panned = (levels.max(axis=1) > _SIDE_LEVEL_DB) & (np.abs(difference) > _SIDE_DIFFERENCE_DB)
+    return np.where(is_panned, difference, 0.0)
 
 
 def side_agreement(generated: Audio, true: Audio) -> float:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
 
 GUIDANCE = 3.0
 SAMPLES = 4
+LONGEST_LAG = 15
+"""Hops that correlated noise looks back: at 0.7 what is left out weighs 0.3 %."""
+
 PICTURES = 600
 """Pictures that become tokens at once: 9 MB of grids."""
 
@@ -53,6 +57,7 @@ class Sampling:
             instead of a row of its own that has only ever seen ∅ (what training knows, and a session does).
         memory: what a token remembers.
         temperature: factor on all noise that is drawn; 1 is what training knows, below is surer and duller.
+        correlation: of a hop's noise with that of the hop before; 0 is what a session has.
         autocast: whether the networks run in bf16.
     """
 
@@ -62,6 +67,7 @@ class Sampling:
     shared_history: bool = False
     memory: Memory = field(default_factory=Memory)
     temperature: float = 1.0
+    correlation: float = 0.0
     autocast: bool = False
 
 
@@ -190,7 +196,7 @@ def _draw(generator: Generator, z: Tensor, seeds: Sequence[int], hop: int, sampl
 
     def noise(evaluation: int) -> Tensor:
         size = generator.config.vae.latent
-        rows = {seed: philox_normal(seed, hop, evaluation, size) for seed in set(seeds)}
+        rows = {seed: hop_noise(seed, hop, evaluation, size, sampling.correlation) for seed in set(seeds)}
         return sampling.temperature * torch.from_numpy(np.concatenate([rows[seed] for seed in seeds]))
 
     times = sampling.consistency_times
@@ -198,6 +204,15 @@ def _draw(generator: Generator, z: Tensor, seeds: Sequence[int], hop: int, sampl
         return consistency_sample(denoise, [noise(evaluation) for evaluation in range(len(times))], times)
     assert sampling.heun_times is not None, "name the noise levels of one of the samplers"
     return heun_sample(denoise, noise(0), sampling.heun_times)
+
+
+def hop_noise(seed: int, hop: int, evaluation: int, size: int, correlation: float) -> npt.NDArray[np.float32]:
+    """Return a hop's noise (1, size), N(0, 1): its own and, fading, that of the hops before."""
+    lags = range(min(hop, LONGEST_LAG if correlation else 0) + 1)
+    shares = np.array([correlation**lag for lag in lags])
+    shares /= np.linalg.norm(shares)
+    parts = [philox_normal(seed, hop - lag, evaluation, size) for lag in lags]
+    return np.tensordot(shares, parts, axes=1).astype(np.float32)
 
 
 def write_rollouts(run: RunFolder, stage: GeneratorStage, sampling: Sampling, name: str = "rollout") -> None:

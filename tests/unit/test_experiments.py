@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from experiments import average, codec, drift, render
+from experiments import average, codec, drift, limits, render
 from experiments.drift_measures import judge_take, loop_strength, ratio_interval, spectral_centroid_hz
 from experiments.listening import Panel
 from experiments.render import TABLES, load_table
@@ -264,6 +264,51 @@ def test_decoders_of_the_codec_differ_in_what_they_see_and_reach_the_page(place,
     lines = "\n".join(render.codec_lines(table, "research/codec"))
     assert "| 3 hops, one of them ahead (33 ms) |" in lines
     assert "3 hops: log magnitude " in lines
+
+
+def test_what_is_left_to_be_won_reaches_the_page(place):
+    network = train(TUNED, place) / "network"
+    sampling = Sampling(1.5, consistency_times=(80.0, 0.8))
+    found = limits.measure(ClipStore(place.data), place.vae, network, sampling, 4 / 3600, 4, 3, "again")
+    for kind in (found.dense, found.sparse):
+        assert len(kind.takes) == 3
+        assert kind.mean_take < np.mean(kind.takes)  # a mixture is nearer than what it is mixed of
+        assert min(kind.between_takes, kind.code, kind.other_clips) > 0
+    # All that is panned is louder on the left, so a map that has seen nothing else is always right.
+    assert (found.sides.picture, found.sides.drawn, found.sides.surest_fifth) == (1.0, 1.0, 1.0)
+    assert found.sides.windows >= 4
+    lines = "\n".join(render.limits_lines(found, "research/limits"))
+    assert "| a take from another take | " in lines
+    assert "| a side drawn by the map's own odds | 1.000 |" in lines
+    assert "    again" in lines
+
+
+def test_the_side_is_read_off_where_it_is_seen_and_nowhere_else():
+    rng = np.random.default_rng(0)
+    seen, shown = rng.standard_normal((2, 2000, 5))
+    tells = limits.read_off(seen, 6.0 * np.sign(seen[:, 2]), shown)
+    assert np.mean(np.sign(tells) == np.sign(shown[:, 2])) > 0.95
+    blind, truth = np.sign(rng.standard_normal((2, 2000)))
+    nothing = limits.read_off(seen, 6.0 * blind, shown)
+    assert np.mean(np.sign(nothing) == truth) == pytest.approx(0.5, abs=0.05)
+
+
+def test_what_moved_stands_beside_what_is_seen():
+    grids = torch.zeros(4, 1, 4, 16)
+    grids[2:, 0, 0, 0] = 8.0  # a corner lights up in the third picture
+    seen, moved, _ = np.split(limits.columns_of(grids), 3, axis=1)
+    assert seen[:, 0].tolist() == [0.0, 0.0, 2.0, 2.0]
+    assert moved[:, 0].tolist() == [0.0, 0.0, 2.0, 0.0]
+    assert not seen[:, 1:].any()
+
+
+def test_options_of_listening_are_kept_with_the_result(place, tmp_path):
+    other = replace(place, out=tmp_path, generator=train(TUNED, place) / "network", nfe=2, bf16=True)
+    run_table(TABLE, other, ["two"])
+    result = read(tmp_path / "tiny" / "two.json")
+    assert result.sampling["autocast"]
+    assert len(result.sampling["consistency_times"]) == 2
+    assert result.command.endswith("--nfe 2 --bf16")
 
 
 def test_a_decoders_context_is_found_again():

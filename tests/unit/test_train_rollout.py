@@ -8,13 +8,21 @@ import numpy as np
 import pytest
 import torch
 
+from sr_runtime.engine.noise import philox_normal
 from sr_runtime.engine.session import Engine
 from sr_runtime.export.gate import stream
 from sr_runtime.model.difference import sequence_differences
 from sr_runtime.model.edm import CONSISTENCY_TIMES, karras_times
 from sr_runtime.model.generator import Generator
 from sr_runtime.train.ring import Memory, RingTransformer
-from sr_runtime.train.rollout import Rollout, Sampling, generate_latents, roll_out, video_tokens
+from sr_runtime.train.rollout import (
+    Rollout,
+    Sampling,
+    generate_latents,
+    hop_noise,
+    roll_out,
+    video_tokens,
+)
 from tests.small_model import moving_pictures, small_bundle, small_networks
 from tests.training_material import TINY
 
@@ -78,6 +86,14 @@ def test_without_noise_all_seeds_sound_alike(generator: Generator, grids: torch.
     warm = generate_latents(generator, pictures, [0, 1], replace(cold, temperature=1.0))
     torch.testing.assert_close(first, second)
     assert not torch.allclose(warm[0], warm[1])
+
+
+def test_correlated_noise_fades_and_uncorrelated_is_a_sessions() -> None:
+    hops = np.concatenate([hop_noise(3, hop, 1, 64, 0.5) for hop in range(2000)])
+    assert hops.std() == pytest.approx(1.0, abs=0.02)
+    for lag in (1, 2, 3):
+        assert (hops[lag:] * hops[:-lag]).mean() == pytest.approx(0.5**lag, abs=0.02)
+    assert np.array_equal(hop_noise(3, 7, 1, 64, 0.0), philox_normal(3, 7, 1, 64))
 
 
 def test_pictures_after_a_hop_do_not_change_it(generator: Generator, grids: torch.Tensor) -> None:

@@ -1,0 +1,306 @@
+"""What is left to be won: how far a network is from what could be drawn from the picture, and what it costs.
+
+    python -m experiments.limits --data STORE --vae VAE --out DIR --generator RUN
+
+Two questions. What is the KL of posteriors made of: the code, chance, or the network? A network that drew
+from the true distribution would still be as far from the real take as one of its takes is from another. And
+can the side be seen at all? A linear map from the picture's features, fitted to other levels, says how often.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import permutations
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import numpy as np
+import torch
+import typer
+from torch import Tensor
+
+from experiments.listening import Panel, decode, takes_of
+from experiments.runner import network_folder, rollout_line, say, stage_of, with_times
+from experiments.stores import features_for, spread
+from sr_runtime.data.store import Clip, ClipStore
+from sr_runtime.errors import DataError, SoundReactorError
+from sr_runtime.evaluate.paired import (
+    SIDE_WINDOW_S,
+    FloatArray,
+    kl_posteriors,
+    panning_db,
+)
+from sr_runtime.evaluate.provenance import git_commit
+from sr_runtime.evaluate.scores import Take, listen, mean_kl, pooled_side_agreement
+from sr_runtime.evaluate.yamnet import Yamnet
+from sr_runtime.model.checkpoint import load_generator, load_vae
+from sr_runtime.model.generator import Generator
+from sr_runtime.model.vae import VAE
+from sr_runtime.train.latents import network_key
+from sr_runtime.train.rollout import Sampling
+from sr_runtime.train.vae_compact import Moments, regression
+from sr_runtime.types import HOP_HZ, Audio
+
+ROWS, COLUMNS = 2, 8
+"""Cells that a grid is averaged to before the side is read from it: what counts is where, left to right."""
+
+BACK = (1, 3)
+"""Windows of 100 ms to compare a picture with: what moved."""
+
+WIDEST_DB = 12.0
+"""Panned further than this is as clear as this."""
+
+RIDGE = 1.0
+"""Of the map from picture to side, times the mean variance of the features."""
+
+PARTS = 10
+"""Of windows, by how sure the map is, for its calibration."""
+
+WINDOW_HOPS = round(SIDE_WINDOW_S * HOP_HZ)
+
+
+class Divergence(msgspec.Struct, frozen=True, kw_only=True):
+    """KL of YAMNet's posteriors on one kind of clips, nats.
+
+    Attributes:
+        takes: Of each seed's takes from the real ones.
+        mean_take: Of all seeds' mean posterior from the real ones: what chance adds is gone.
+        between_takes: Of one seed's takes from another's, mean over ordered pairs.
+        code: Of the real sound through the autoencoder.
+        other_clips: Of other clips' real sound, mean over all pairs of windows.
+    """
+
+    takes: list[float]
+    mean_take: float
+    between_takes: float
+    code: float
+    other_clips: float
+
+
+class Sides(msgspec.Struct, frozen=True, kw_only=True):
+    """How often a clearly panned window leans to the true side; chance is 0.5.
+
+    Attributes:
+        takes: Of each seed.
+        picture: The likelier side by a linear map from the picture, fitted to training levels.
+        surest_fifth: The same, of the fifth of windows where the map is surest.
+        drawn: What drawing the side by the map's own odds would reach.
+        windows: How many there are.
+        fitted_windows: How many the map was fitted to.
+    """
+
+    takes: list[float]
+    picture: float
+    surest_fifth: float
+    drawn: float
+    windows: int
+    fitted_windows: int
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """What was measured.
+
+    Attributes:
+        dense: On dense clips.
+        sparse: On sparse ones.
+        sides: On all.
+        clips: How many.
+        seeds: Of the takes.
+        network: First characters of the weights' sha256.
+        command: What makes it again.
+        commit: Of the code.
+    """
+
+    dense: Divergence
+    sparse: Divergence
+    sides: Sides
+    clips: int
+    seeds: int
+    network: str
+    command: str
+    commit: str
+
+
+def command(
+    data: Annotated[Path, typer.Option(help="Clip store.")],
+    vae: Annotated[Path, typer.Option(help="Network folder of the autoencoder.")],
+    out: Annotated[Path, typer.Option(help="Folder of results.")],
+    generator: Annotated[Path, typer.Option(help="Run or network folder to judge.")],
+    hours: Annotated[float, typer.Option(help="Of training play, to fit the side to.")] = 1.0,
+    clips: Annotated[int, typer.Option(min=4, help="Validation clips.")] = 16,
+    seeds: Annotated[int, typer.Option(min=2, help="Takes per clip.")] = 6,
+    guidance: Annotated[float, typer.Option(help="Guidance scale.")] = 1.5,
+    nfe: Annotated[int, typer.Option(min=1, max=4, help="Evaluations, of a network of stage 2.")] = 2,
+    bf16: Annotated[bool, typer.Option("--bf16", help="Listen in bf16: half the time.")] = False,
+    threads: Annotated[int | None, typer.Option(help="CPU threads; all by default.")] = None,
+) -> None:
+    """Measure what chance, the code and the picture leave to be won, and write DIR/limits.json."""
+    if threads:
+        torch.set_num_threads(threads)
+    network = network_folder(generator)
+    text = (
+        f"python -m experiments.limits --data STORE --vae VAE --out DIR --generator RUN --hours {hours:g} "
+        f"--clips {clips} --seeds {seeds} --guidance {guidance:g} --nfe {nfe}{' --bf16' if bf16 else ''}"
+    )
+    try:
+        sampling = with_times(Sampling(guidance, autocast=bf16), stage_of(network), nfe)
+        found = measure(ClipStore(data), network_folder(vae), network, sampling, hours, clips, seeds, text)
+    except SoundReactorError as error:
+        say(f"error: {error}")
+        raise typer.Exit(1) from None
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "limits.json").write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=1) + b"\n")
+    say(f"see {out / 'limits.json'}")
+
+
+def measure(
+    store: ClipStore,
+    vae: Path,
+    network: Path,
+    sampling: Sampling,
+    hours: float,
+    clips: int,
+    seeds: int,
+    text: str,
+) -> Limits:
+    """Return the figures of a network.
+
+    Raises:
+        DataError: Too little training play, validation clips of one kind only, or nothing clearly panned.
+    """
+    panel = Panel.of(store, clips, tuning=False, yamnet=Yamnet(torch.get_num_threads()))
+    generator, autoencoder = load_generator(network), load_vae(vae)
+    if len({clip.judges_sync for clip in panel.clips}) == 1:
+        raise DataError(
+            f"{store.root}: expected sparse and dense validation clips, got one kind; record both"
+        )
+    takes = takes_of(
+        generator, autoencoder, panel, sampling, list(range(seeds)), report=rollout_line("takes")
+    )
+    code = [listen(through(autoencoder, clip.true_audio), clip, panel.ears) for clip in panel.clips]
+    kinds = [
+        divergence(
+            *(
+                [take for take in each if take.clip.judges_sync == is_sparse]
+                for each in (panel.real, code, *takes)
+            )
+        )
+        for is_sparse in (False, True)
+    ]
+    return Limits(
+        dense=kinds[0],
+        sparse=kinds[1],
+        sides=sides(generator, panel, spread(store.clips("train"), hours), takes),
+        clips=len(panel.clips),
+        seeds=seeds,
+        network=network_key(network),
+        command=text,
+        commit=git_commit(),
+    )
+
+
+def divergence(real: Sequence[Take], code: Sequence[Take], *takes: Sequence[Take]) -> Divergence:
+    """Return what the KL of takes is made of.
+
+    Args:
+        real: Of the real sound.
+        code: Of the same through the autoencoder.
+        takes: Of each seed.
+    """
+    truth = posteriors(real)
+    drawn = [posteriors(each) for each in takes]
+    between = [mean_kl(one, other) for one, other in permutations(takes, 2)]
+    others = [
+        kl_posteriors(mine.posteriors, np.roll(theirs.posteriors, shift, axis=0))
+        for mine, theirs in permutations(real, 2)
+        if len(mine.posteriors) == len(theirs.posteriors)
+        for shift in range(len(mine.posteriors))
+    ]
+    return Divergence(
+        takes=[mean_kl(each, real) for each in takes],
+        mean_take=kl_posteriors(truth, np.mean(drawn, axis=0)),
+        between_takes=float(np.mean(between)),
+        code=mean_kl(code, real),
+        other_clips=float(np.mean(others)),
+    )
+
+
+def posteriors(takes: Sequence[Take]) -> FloatArray:
+    """Return the posteriors of all windows, (windows, classes)."""
+    return np.concatenate([take.posteriors for take in takes])
+
+
+def through(vae: VAE, audio: Audio) -> Audio:
+    """Return sound (samples, 2) of whole hops through an autoencoder."""
+    wave = torch.from_numpy(np.ascontiguousarray(audio.T))[None]
+    with torch.no_grad():
+        latents: Tensor = vae.normalise(vae.encode(wave)[0])[0].T
+    return decode(vae, latents)
+
+
+def sides(
+    generator: Generator, panel: Panel, training: Sequence[Clip], takes: Sequence[Sequence[Take]]
+) -> Sides:
+    """Return how often the side is right, and how often it can be read off the picture.
+
+    Raises:
+        DataError: Nothing is clearly panned.
+    """
+    fitted = list(panned_windows(generator, panel.store, training))
+    judged = list(panned_windows(generator, panel.store, [clip.clip for clip in panel.clips]))
+    if not fitted or not judged:
+        raise DataError(f"{panel.store.root}: nothing in it is clearly panned, so no side can be judged")
+    seen, wanted = (np.concatenate(part) for part in zip(*fitted, strict=True))
+    shown, truth = (np.concatenate(part) for part in zip(*judged, strict=True))
+    guess = read_off(seen, wanted, shown)
+    is_right = np.sign(guess) == np.sign(truth)
+    parts = min(PARTS, len(guess))
+    by_sureness = [is_right[part].mean() for part in np.array_split(np.argsort(np.abs(guess)), parts)]
+    return Sides(
+        takes=[pooled_side_agreement(each) for each in takes],
+        picture=float(is_right.mean()),
+        surest_fifth=float(np.mean(by_sureness[-max(1, parts // 5) :])),
+        drawn=float(np.mean([right**2 + (1 - right) ** 2 for right in by_sureness])),
+        windows=len(truth),
+        fitted_windows=len(wanted),
+    )
+
+
+def read_off(seen: FloatArray, wanted: FloatArray, shown: FloatArray) -> FloatArray:
+    """Return what a linear map from seen (n, features) to wanted (n,) makes of what is shown."""
+    scale = seen.std(axis=0) + 1e-3
+    heard, asked = torch.from_numpy(seen / scale), torch.from_numpy(wanted)[:, None]
+    sums = Moments(len(seen), heard.sum(0), asked.sum(0), heard.T @ heard, heard.T @ asked)
+    slopes, constant = (part.numpy() for part in regression(sums, RIDGE))
+    return np.asarray((shown / scale @ slopes + constant)[:, 0])
+
+
+def panned_windows(
+    generator: Generator, store: ClipStore, clips: Sequence[Clip]
+) -> Iterator[tuple[FloatArray, FloatArray]]:
+    """Yield, per clip, what is seen at its clearly panned windows, (n, features), and panning, (n,), dB."""
+    cache = features_for(generator, store, clips)
+    for clip in clips:
+        panning = panning_db(np.asarray(clip.audio().astype(np.float32) / 32768.0, np.float32))
+        ends = np.arange(1, len(panning) + 1) * WINDOW_HOPS - 1
+        is_panned = panning != 0
+        with torch.no_grad():
+            grids = generator.grids(torch.from_numpy(np.asarray(cache.read(clip)[ends]))[None].float())[0]
+        if is_panned.any():
+            yield (
+                columns_of(grids)[is_panned],
+                panning[is_panned].clip(-WIDEST_DB, WIDEST_DB),
+            )
+
+
+def columns_of(grids: Tensor) -> FloatArray:
+    """Return grids (T, c, h, w), averaged to a few cells, beside what changed, float64 (T, features)."""
+    small = torch.nn.functional.adaptive_avg_pool2d(grids, (ROWS, COLUMNS))
+    seen = small.flatten(1).double().numpy()
+    moved = [seen - seen[np.maximum(np.arange(len(seen)) - back, 0)] for back in BACK]
+    return np.concatenate([seen, *moved], axis=1)
+
+
+if __name__ == "__main__":
+    typer.run(command)
