@@ -78,16 +78,18 @@ def command(
     guidance: Annotated[float, typer.Option(help="Guidance scale.")] = 1.5,
     nfe: Annotated[int, typer.Option(min=1, max=4, help="Evaluations, of a network of stage 2.")] = 4,
     clips: Annotated[int, typer.Option(help="Validation clips of the small store.")] = 16,
+    bf16: Annotated[bool, typer.Option("--bf16", help="Play in bf16: half the time.")] = False,
     threads: Annotated[int | None, typer.Option(help="CPU threads; all by default.")] = None,
 ) -> None:
     """Show the same take again and again to one endless session per seed."""
     if threads:
         torch.set_num_threads(threads)
     place = Workplace(data, network_folder(vae), out, hours=0, clips=clips)
-    hour = Hour(place.main, place.vae, network_folder(generator), out, seeds, seconds, guidance, nfe)
+    hour = Hour(place.main, place.vae, network_folder(generator), out, seeds, seconds, guidance, nfe, bf16)
     for repeat in range(repeats):
         hour.play(repeat)
     text = f"--repeats {repeats} --seeds {seeds} --seconds {seconds:g} --guidance {guidance:g} --nfe {nfe}"
+    text += " --bf16" if bf16 else ""
     path = out / "drift.json"
     result = hour.result(
         repeats, f"python -m experiments.drift --data STORE --vae VAE --out DIR --generator RUN {text}"
@@ -109,15 +111,17 @@ class Hour:
         seconds: float,
         guidance: float,
         nfe: int = 4,
+        bf16: bool = False,
     ) -> None:
         self.network, self.seeds = network, list(range(seeds))
-        name = f"{network_key(network)}-{seeds}x{seconds:g}-{guidance:g}-{nfe}"
+        vae_key = network_key(vae)[:4]
+        name = f"{network_key(network)}-{vae_key}-{seeds}x{seconds:g}-{guidance:g}-{nfe}" + "-bf16" * bf16
         self.folder = out / "drift" / name
         self.folder.mkdir(parents=True, exist_ok=True)
         self.generator, self.vae = load_generator(network), load_vae(vae)
         self.clips, self.hops = take_clips(store, seconds)
         self.video = take_tokens(self.generator, store, self.clips)[: self.hops]
-        self.sampling = with_times(Sampling(guidance), stage_of(network), nfe)
+        self.sampling = with_times(Sampling(guidance, autocast=bf16), stage_of(network), nfe)
         self.yamnet = Yamnet(torch.get_num_threads())
         self.real = judge_take(self._real_sound(), self.yamnet)
 

@@ -25,14 +25,11 @@ from experiments.runner import network_folder, rollout_line, say, stage_of, with
 from experiments.stores import features_for, spread
 from sr_runtime.data.store import Clip, ClipStore
 from sr_runtime.errors import DataError, SoundReactorError
-from sr_runtime.evaluate.paired import (
-    SIDE_WINDOW_S,
-    FloatArray,
-    kl_posteriors,
-    panning_db,
-)
+from sr_runtime.evaluate.baselines import level_matched_noise
+from sr_runtime.evaluate.distribution import kad, kad_interval
+from sr_runtime.evaluate.paired import SIDE_WINDOW_S, FloatArray, kl_posteriors, panning_db
 from sr_runtime.evaluate.provenance import git_commit
-from sr_runtime.evaluate.scores import Take, listen, mean_kl, pooled_side_agreement
+from sr_runtime.evaluate.scores import Take, embedding_set, listen, mean_kl, pooled_side_agreement
 from sr_runtime.evaluate.yamnet import Yamnet
 from sr_runtime.model.checkpoint import load_generator, load_vae
 from sr_runtime.model.generator import Generator
@@ -78,6 +75,20 @@ class Divergence(msgspec.Struct, frozen=True, kw_only=True):
     other_clips: float
 
 
+class Distance(msgspec.Struct, frozen=True, kw_only=True):
+    """KAD-YAMNet of a set of sounds from the dense clips' real sound.
+
+    Attributes:
+        value: KAD.
+        low: Where 95 % of bootstrap draws over the clips begin.
+        high: Where they end.
+    """
+
+    value: float
+    low: float
+    high: float
+
+
 class Sides(msgspec.Struct, frozen=True, kw_only=True):
     """How often a clearly panned window leans to the true side; chance is 0.5.
 
@@ -104,6 +115,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         dense: On dense clips.
         sparse: On sparse ones.
+        distances: From the dense clips' real sound: of the ``model``, the ``code``, the real sound of the
+            ``sparse`` clips (another class of scene) and level-matched ``noise``.
         sides: On all.
         clips: How many.
         seeds: Of the takes.
@@ -114,6 +127,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
     dense: Divergence
     sparse: Divergence
+    distances: dict[str, Distance]
     sides: Sides
     clips: int
     seeds: int
@@ -191,6 +205,7 @@ def measure(
     return Limits(
         dense=kinds[0],
         sparse=kinds[1],
+        distances=distances(panel, code, takes),
         sides=sides(generator, panel, spread(store.clips("train"), hours), takes),
         clips=len(panel.clips),
         seeds=seeds,
@@ -224,6 +239,30 @@ def divergence(real: Sequence[Take], code: Sequence[Take], *takes: Sequence[Take
         code=mean_kl(code, real),
         other_clips=float(np.mean(others)),
     )
+
+
+def distances(panel: Panel, code: Sequence[Take], takes: Sequence[Sequence[Take]]) -> dict[str, Distance]:
+    """Return how far sets of sounds are from the dense clips' real sound; see :class:`Limits`."""
+    real = embedding_set(_dense(panel.real))
+    noise = [
+        listen(level_matched_noise(clip), clip, panel.ears) for clip in panel.clips if not clip.judges_sync
+    ]
+    rivals = {
+        "model": [take for each in takes for take in _dense(each)],
+        "code": _dense(code),
+        "sparse": [take for take in panel.real if take.clip.judges_sync],
+        "noise": noise,
+    }
+    found = {}
+    for name, rival in rivals.items():
+        heard = embedding_set(rival)
+        interval = kad_interval(real, heard)
+        found[name] = Distance(value=kad(real, heard), low=interval.low, high=interval.high)
+    return found
+
+
+def _dense(takes: Sequence[Take]) -> list[Take]:
+    return [take for take in takes if not take.clip.judges_sync]
 
 
 def posteriors(takes: Sequence[Take]) -> FloatArray:

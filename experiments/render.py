@@ -51,6 +51,14 @@ COLUMNS = {
 """Metric → heading and format."""
 
 
+RIVALS = {
+    "model": "the model",
+    "code": "the code alone",
+    "sparse": "another class of scene: the sparse clips' real sound",
+    "noise": "noise of each clip's level",
+}
+"""Of whose distances there are; see :class:`experiments.limits.Limits`."""
+
 CODEC_COLUMNS = {
     "log_magnitude": ("log magnitude ↓", "{:.3f}"),
     "band_level": ("band levels ↓", "{:.3f}"),
@@ -196,6 +204,14 @@ def limits_lines(limits: Limits, stem: str) -> list[str]:
     lines += [f"| {label} | {cell(limits.dense)} | {cell(limits.sparse)} |" for label, cell in parts.items()]
     return [
         *lines,
+        "",
+        "| KAD-YAMNet from the dense clips' real sound | | 95 % over clips |",
+        "| --- | --- | --- |",
+        *(
+            f"| {label} | {apart.value:.2f} | [{apart.low:.2f}, {apart.high:.2f}] |"
+            for name, label in RIVALS.items()
+            for apart in [limits.distances[name]]
+        ),
         "",
         "| share of clearly panned windows that lean to the true side | |",
         "| --- | --- |",

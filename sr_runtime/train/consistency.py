@@ -30,7 +30,7 @@ from sr_runtime.model.edm import (
 )
 from sr_runtime.model.generator import Generator
 from sr_runtime.model.presets import config_to_dict, preset
-from sr_runtime.train.diffusion import condition_of
+from sr_runtime.train.diffusion import conditions_and_targets
 from sr_runtime.train.generator_stage import Caches, FillReport, GeneratorStage, build_generator
 from sr_runtime.train.loop import Reporter, TrainingLoop
 from sr_runtime.train.metric import weighed
@@ -113,9 +113,8 @@ class ConsistencyPass(nn.Module):
 
     def forward(self, batch: Windows, drop: Tensor, progress: float) -> Tensor:
         """Return the loss of a batch at a run's progress."""
-        draws, mapping = self.settings.noise_draws, self.mapping
-        z = condition_of(self.generator, batch, drop).repeat(draws, 1)
-        clean = batch.latents.flatten(0, 1).float().repeat(draws, 1)
+        mapping = self.mapping
+        z, clean = conditions_and_targets(self.generator, batch, drop, self.settings)
         later = sample_sigma((len(clean),), mapping.p_mean, mapping.p_std, clean.device)
         earlier = ect_earlier_time(later, stage_at(progress, mapping), mapping)
         noise = torch.randn_like(clean)

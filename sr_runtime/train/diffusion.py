@@ -23,17 +23,36 @@ from sr_runtime.train.metric import weighed
 from sr_runtime.train.rollout import Sampling, write_rollouts
 from sr_runtime.train.run_folder import RunFolder
 from sr_runtime.train.settings import DiffusionSettings
+from sr_runtime.train.splices import splice
 from sr_runtime.train.windows import Windows
 
 HEUN_STEPS = 8
 """Steps of the sampler behind the sound samples: 15 evaluations a hop."""
 
 
-def condition_of(generator: Generator, batch: Windows, drop: Tensor) -> Tensor:
-    """Return z float32 (B·T, 2·width) of a batch; ``drop`` (B,) marks crops whose video is ∅."""
+def condition_of(generator: Generator, batch: Windows, drop: Tensor, history: Tensor | None = None) -> Tensor:
+    """Return z float32 (B·T, 2·width) of a batch.
+
+    Args:
+        generator: The network.
+        batch: Crops.
+        drop: bool (B,): crops whose video is ∅.
+        history: Latents to look back on, (B, T, 64); None: the crops' own.
+    """
     grids = generator.grids(batch.grids)
     differences = sequence_differences(grids, first=generator.config.vision.first_difference)
-    return generator.condition(grids, differences, batch.latents, drop).flatten(0, 1).float()
+    latents = batch.latents if history is None else history
+    return generator.condition(grids, differences, latents, drop).flatten(0, 1).float()
+
+
+def conditions_and_targets(
+    generator: Generator, batch: Windows, drop: Tensor, settings: DiffusionSettings
+) -> tuple[Tensor, Tensor]:
+    """Return z float32 (N, 2·width) and x⁰ float32 (N, 64) of the hops that count, once per draw."""
+    share, draws = (settings.splice_share if generator.training else 0.0), settings.noise_draws
+    history, counts = splice(batch.latents, share)
+    z = condition_of(generator, batch, drop, history)[counts.flatten()]
+    return z.repeat(draws, 1), batch.latents[counts].float().repeat(draws, 1)
 
 
 def diffusion_loss(
@@ -75,8 +94,7 @@ class DiffusionPass(nn.Module):
     def forward(self, batch: Windows, drop: Tensor) -> tuple[Tensor, Tensor]:
         """Return loss and weighted error of a batch."""
         settings = self.settings
-        z = condition_of(self.generator, batch, drop).repeat(settings.noise_draws, 1)
-        clean = batch.latents.flatten(0, 1).float().repeat(settings.noise_draws, 1)
+        z, clean = conditions_and_targets(self.generator, batch, drop, settings)
         sigma = sample_sigma((len(clean),), settings.noise_mean, settings.noise_std, clean.device)
         return diffusion_loss(self.generator, z, clean, sigma, torch.randn_like(clean), self.metric)
 

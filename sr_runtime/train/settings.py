@@ -135,6 +135,8 @@ class DiffusionSettings(RunSettings, frozen=True, kw_only=True):
         source_share: share of crops whose frames are held and dropped as a 15–144 frames/s source would.
         history_noise: largest share of noise mixed into the audio history; 0 = off.
         deaf_share: share of crops whose audio history is noise alone, so that the picture has to do; 0 = off.
+        splice_share: share of crops whose audio history is another crop's in stretches, so that the network
+            learns to come back to what it sees; 0 = off.
         quiet_share: share of crops drawn without regard to loudness.
         balance_share: share of the loss that is set aside for the balance between left and right, which else
             is a small part of it; 0: all channels alike. Compact autoencoders only.
@@ -153,6 +155,7 @@ class DiffusionSettings(RunSettings, frozen=True, kw_only=True):
     source_share: float = 0.5
     history_noise: float = 0.0
     deaf_share: float = 0.25
+    splice_share: float = 0.0
     quiet_share: float = 0.4
     balance_share: float = 0.0
     tuned_blocks: int = 0

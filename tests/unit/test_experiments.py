@@ -277,7 +277,11 @@ def test_what_is_left_to_be_won_reaches_the_page(place):
     # All that is panned is louder on the left, so a map that has seen nothing else is always right.
     assert (found.sides.picture, found.sides.drawn, found.sides.surest_fifth) == (1.0, 1.0, 1.0)
     assert found.sides.windows >= 4
+    assert found.distances.keys() == render.RIVALS.keys()
+    assert found.distances["noise"].value > max(0.0, found.distances["sparse"].value)
+    assert all(apart.low <= apart.high for apart in found.distances.values())
     lines = "\n".join(render.limits_lines(found, "research/limits"))
+    assert "| noise of each clip's level | " in lines
     assert "| a take from another take | " in lines
     assert "| a side drawn by the map's own odds | 1.000 |" in lines
     assert "    again" in lines
