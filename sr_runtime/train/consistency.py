@@ -33,7 +33,6 @@ from sr_runtime.model.presets import config_to_dict, preset
 from sr_runtime.train.diffusion import conditions_and_targets
 from sr_runtime.train.generator_stage import Caches, FillReport, GeneratorStage, build_generator
 from sr_runtime.train.loop import Reporter, TrainingLoop
-from sr_runtime.train.metric import weighed
 from sr_runtime.train.rollout import Sampling, write_rollouts
 from sr_runtime.train.run_folder import RunFolder
 from sr_runtime.train.settings import ConsistencySettings
@@ -72,7 +71,6 @@ def consistency_loss(
     times: tuple[Tensor, Tensor],
     noise: Tensor,
     mapping: ECTMapping = CF,
-    metric: Tensor | None = None,
 ) -> Tensor:
     """Return the loss of Algorithm 2, a scalar.
 
@@ -85,7 +83,6 @@ def consistency_loss(
         times: t and r < t, (N,) each; r = 0 makes the clean token the target.
         noise: ε of both levels, float32 (N, 64).
         mapping: weighting and distance.
-        metric: of :func:`~sr_runtime.train.metric.error_metric`; None: all channels alike.
     """
     later, earlier = times
     state = random_state(z.device)
@@ -94,21 +91,16 @@ def consistency_loss(
         floor = earlier.clamp_min(SIGMA_MIN)
         teacher = generator.head(clean + earlier[:, None] * noise, floor, z.detach())
         target = torch.where(earlier[:, None] > 0, teacher, clean)
-    distance = ect_distance(weighed(student.float() - target.float(), metric), mapping)
+    distance = ect_distance(student.float() - target.float(), mapping)
     return (ect_weight(later, earlier, mapping) * distance).mean()
 
 
 class ConsistencyPass(nn.Module):
     """Condition and loss as one module, so that mixed precision covers both."""
 
-    metric: Tensor | None
-
-    def __init__(
-        self, generator: Generator, settings: ConsistencySettings, metric: Tensor | None = None
-    ) -> None:
+    def __init__(self, generator: Generator, settings: ConsistencySettings) -> None:
         super().__init__()
         self.generator, self.settings = generator, settings
-        self.register_buffer("metric", metric, persistent=False)
         self.mapping = ECT_MAPPINGS[settings.recipe.upper()]
 
     def forward(self, batch: Windows, drop: Tensor, progress: float) -> Tensor:
@@ -118,7 +110,7 @@ class ConsistencyPass(nn.Module):
         later = sample_sigma((len(clean),), mapping.p_mean, mapping.p_std, clean.device)
         earlier = ect_earlier_time(later, stage_at(progress, mapping), mapping)
         noise = torch.randn_like(clean)
-        return consistency_loss(self.generator, z, clean, (later, earlier), noise, mapping, self.metric)
+        return consistency_loss(self.generator, z, clean, (later, earlier), noise, mapping)
 
 
 class ConsistencyStage(GeneratorStage):
@@ -129,7 +121,7 @@ class ConsistencyStage(GeneratorStage):
     def build_pass(self, generator: Generator) -> nn.Module:
         """See :class:`GeneratorStage`."""
         assert isinstance(self.settings, ConsistencySettings)
-        return ConsistencyPass(generator, self.settings, self.metric)
+        return ConsistencyPass(generator, self.settings)
 
     def loss(self, module: nn.Module, batch: Windows, drop: Tensor, progress: float) -> dict[str, Tensor]:
         """See :class:`GeneratorStage`."""

@@ -19,7 +19,6 @@ from sr_runtime.model.generator import Generator
 from sr_runtime.model.presets import ModelConfig, config_to_dict, preset
 from sr_runtime.train.generator_stage import Caches, FillReport, GeneratorStage, build_generator
 from sr_runtime.train.loop import Reporter, TrainingLoop
-from sr_runtime.train.metric import weighed
 from sr_runtime.train.rollout import Sampling, write_rollouts
 from sr_runtime.train.run_folder import RunFolder
 from sr_runtime.train.settings import DiffusionSettings
@@ -61,7 +60,6 @@ def diffusion_loss(
     clean: Tensor,
     sigma: Tensor,
     noise: Tensor,
-    metric: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Return the loss of Algorithm 1 and the plain weighted error, scalars.
 
@@ -71,9 +69,8 @@ def diffusion_loss(
         clean: x⁰, float32 (N, 64).
         sigma: (N,).
         noise: ε, float32 (N, 64).
-        metric: of :func:`~sr_runtime.train.metric.error_metric`; None: all channels alike.
     """
-    missed = weighed(generator.head(clean + sigma[:, None] * noise, sigma, z) - clean, metric)
+    missed = generator.head(clean + sigma[:, None] * noise, sigma, z).float() - clean
     error = loss_weight(sigma, generator.config.sigma_data) * missed.square().mean(-1)
     uncertainty = generator.uncertainty(sigma)
     return (error / uncertainty.exp() + uncertainty).mean(), error.detach().mean()
@@ -82,21 +79,16 @@ def diffusion_loss(
 class DiffusionPass(nn.Module):
     """Condition and loss as one module, so that mixed precision covers both."""
 
-    metric: Tensor | None
-
-    def __init__(
-        self, generator: Generator, settings: DiffusionSettings, metric: Tensor | None = None
-    ) -> None:
+    def __init__(self, generator: Generator, settings: DiffusionSettings) -> None:
         super().__init__()
         self.generator, self.settings = generator, settings
-        self.register_buffer("metric", metric, persistent=False)
 
     def forward(self, batch: Windows, drop: Tensor) -> tuple[Tensor, Tensor]:
         """Return loss and weighted error of a batch."""
         settings = self.settings
         z, clean = conditions_and_targets(self.generator, batch, drop, settings)
         sigma = sample_sigma((len(clean),), settings.noise_mean, settings.noise_std, clean.device)
-        return diffusion_loss(self.generator, z, clean, sigma, torch.randn_like(clean), self.metric)
+        return diffusion_loss(self.generator, z, clean, sigma, torch.randn_like(clean))
 
 
 class DiffusionStage(GeneratorStage):
@@ -106,7 +98,7 @@ class DiffusionStage(GeneratorStage):
 
     def build_pass(self, generator: Generator) -> nn.Module:
         """See :class:`GeneratorStage`."""
-        return DiffusionPass(generator, self.settings, self.metric)
+        return DiffusionPass(generator, self.settings)
 
     def loss(self, module: nn.Module, batch: Windows, drop: Tensor, progress: float) -> dict[str, Tensor]:
         """See :class:`GeneratorStage`."""

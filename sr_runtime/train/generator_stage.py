@@ -28,7 +28,6 @@ from sr_runtime.train.ema import WeightAverage, evaluating
 from sr_runtime.train.features import FeatureCache
 from sr_runtime.train.latents import LatentCache
 from sr_runtime.train.loop import Metrics
-from sr_runtime.train.metric import error_metric, some_latents
 from sr_runtime.train.optimiser import build_optimiser, set_rate
 from sr_runtime.train.run_folder import RunFolder
 from sr_runtime.train.schedule import ema_decay, learning_rate
@@ -103,7 +102,6 @@ class GeneratorStage(ABC):
             generator.pca.set_fit(fit)
         generator.train()
         self.generator, self.average = generator, WeightAverage(generator)
-        self.metric = self._metric(settings.balance_share)
         optimiser = build_optimiser(
             generator, settings.learning_rate, settings.weight_decay, (0.9, 0.95), generator.tuned_blocks
         )
@@ -193,12 +191,6 @@ class GeneratorStage(ABC):
     @abstractmethod
     def write_samples(self, run: RunFolder) -> None:
         """Generate sound for a few validation crops into ``run.path / samples``."""
-
-    def _metric(self, balance_share: float) -> Tensor | None:
-        if not balance_share:
-            return None
-        latents = self.caches.latents
-        return error_metric(latents.vae, some_latents(latents, self.caches.train), balance_share)
 
     def _sampler(self, clips: list[Clip]) -> WindowSampler:
         settings = self.settings

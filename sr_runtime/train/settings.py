@@ -123,6 +123,10 @@ class VaeSettings(RunSettings, frozen=True, kw_only=True):
         return preset(self.preset).vae.kind != "compact"
 
 
+SHARES = ("drop_video", "source_share", "history_noise", "deaf_share", "splice_share", "quiet_share")
+"""Settings of the generator's stages that are shares."""
+
+
 class DiffusionSettings(RunSettings, frozen=True, kw_only=True):
     """Settings of ``sr-runtime train stage1`` (Algorithm 1).
 
@@ -138,8 +142,6 @@ class DiffusionSettings(RunSettings, frozen=True, kw_only=True):
         splice_share: share of crops whose audio history is another crop's in stretches, so that the network
             learns to come back to what it sees; 0 = off.
         quiet_share: share of crops drawn without regard to loudness.
-        balance_share: share of the loss that is set aside for the balance between left and right, which else
-            is a small part of it; 0: all channels alike. Compact autoencoders only.
         tuned_blocks: blocks at the picture encoder's end that learn, too, from the weights that --init has or
             else from ImageNet's; 0: none, those that --init has stay as they are.
         cached_only: whether to leave out clips whose features are not computed yet, rather than wait.
@@ -157,7 +159,6 @@ class DiffusionSettings(RunSettings, frozen=True, kw_only=True):
     deaf_share: float = 0.25
     splice_share: float = 0.0
     quiet_share: float = 0.4
-    balance_share: float = 0.0
     tuned_blocks: int = 0
     cached_only: bool = False
     lookahead_hops: int = 0
@@ -170,8 +171,9 @@ class DiffusionSettings(RunSettings, frozen=True, kw_only=True):
                 f"train.lookahead_hops: expected 0 to below crop_hops, {self.crop_hops}, "
                 f"got {self.lookahead_hops}"
             )
-        if not 0.0 <= self.balance_share < 1.0:
-            raise ConfigError(f"train.balance_share: expected 0 to below 1, got {self.balance_share}")
+        for name in SHARES:
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise ConfigError(f"train.{name}: expected 0 to 1, got {getattr(self, name)}")
 
 
 class ConsistencySettings(DiffusionSettings, frozen=True, kw_only=True):

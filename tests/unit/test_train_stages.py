@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from sr_runtime.data.store import ClipStore
-from sr_runtime.errors import TrainingError
+from sr_runtime.errors import ConfigError, TrainingError
 from sr_runtime.model.checkpoint import (
     latent_key,
     load_config,
@@ -228,16 +228,25 @@ def test_generator_learns(store, vae, tmp_path):
     assert sum(seen[-8:]) < 0.97 * sum(seen[:8])
 
 
-def test_both_stages_can_set_a_share_of_the_loss_aside_for_the_balance(store, vae, tmp_path):
-    plain, shared = (tmp_path / name for name in ("plain", "shared"))
+def test_both_stages_can_splice_histories_and_validate_without(store, vae, tmp_path):
+    plain, spliced = (tmp_path / name for name in ("plain", "spliced"))
     train_stage1(store.root, plain, vae, stage1_settings(steps=2), config=TINY)
-    train_stage1(store.root, shared, vae, stage1_settings(steps=2, balance_share=0.4), config=TINY)
-    assert losses(plain)[0] != losses(shared)[0]
-    tuned = [tmp_path / "plain2", tmp_path / "shared2"]
-    for out, share in zip(tuned, (0.0, 0.4), strict=True):
-        settings = stage2_settings(steps=2, balance_share=share)
+    train_stage1(store.root, spliced, vae, stage1_settings(steps=2, splice_share=1.0), config=TINY)
+    assert losses(plain)[0] != losses(spliced)[0]
+    tuned = [tmp_path / "plain2", tmp_path / "spliced2"]
+    for out, share in zip(tuned, (0.0, 1.0), strict=True):
+        settings = stage2_settings(steps=2, splice_share=share)
         train_stage2(store.root, out, vae, settings, init=plain / "network")
     assert losses(tuned[0])[0] != losses(tuned[1])[0]
+    # One step of a tiny rate apart: what is validated is the same.
+    assert losses(tuned[0], "validation")[0] == pytest.approx(losses(tuned[1], "validation")[0], rel=1e-2)
+
+
+@pytest.mark.parametrize("name", ["drop_video", "deaf_share", "splice_share", "history_noise"])
+@pytest.mark.parametrize("share", [-0.1, 1.5])
+def test_a_share_that_is_none_is_refused_by_name(name, share):
+    with pytest.raises(ConfigError, match=rf"train.{name}: expected 0 to 1, got {share}"):
+        DiffusionSettings(steps=1, **{name: share})
 
 
 def test_interrupted_generator_run_goes_on_exactly(store, vae, tmp_path):
