@@ -10,6 +10,7 @@ can the side be seen at all? A linear map from the picture's features, fitted to
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import permutations
 from pathlib import Path
 from typing import Annotated
@@ -292,7 +293,7 @@ def sides(
         raise DataError(f"{panel.store.root}: nothing in it is clearly panned, so no side can be judged")
     seen, wanted = (np.concatenate(part) for part in zip(*fitted, strict=True))
     shown, truth = (np.concatenate(part) for part in zip(*judged, strict=True))
-    guess = read_off(seen, wanted, shown)
+    guess = PanningMap.of(seen, wanted)(shown)
     is_right = np.sign(guess) == np.sign(truth)
     parts = min(PARTS, len(guess))
     by_sureness = [is_right[part].mean() for part in np.array_split(np.argsort(np.abs(guess)), parts)]
@@ -306,13 +307,30 @@ def sides(
     )
 
 
-def read_off(seen: FloatArray, wanted: FloatArray, shown: FloatArray) -> FloatArray:
-    """Return what a linear map from seen (n, features) to wanted (n,) makes of what is shown."""
-    scale = seen.std(axis=0) + 1e-3
-    heard, asked = torch.from_numpy(seen / scale), torch.from_numpy(wanted)[:, None]
-    sums = Moments(len(seen), heard.sum(0), asked.sum(0), heard.T @ heard, heard.T @ asked)
-    slopes, constant = (part.numpy() for part in regression(sums, RIDGE))
-    return np.asarray((shown / scale @ slopes + constant)[:, 0])
+@dataclass(frozen=True)
+class PanningMap:
+    """A linear map from what is seen to panning.
+
+    Attributes:
+        slopes: (features,).
+        constant: dB.
+    """
+
+    slopes: FloatArray
+    constant: float
+
+    @classmethod
+    def of(cls, seen: FloatArray, wanted: FloatArray) -> PanningMap:
+        """Fit the map to what was seen (n, features) and the panning wanted (n,), dB."""
+        scale = seen.std(axis=0) + 1e-3
+        heard, asked = torch.from_numpy(seen / scale), torch.from_numpy(wanted)[:, None]
+        sums = Moments(len(seen), heard.sum(0), asked.sum(0), heard.T @ heard, heard.T @ asked)
+        slopes, constant = regression(sums, RIDGE)
+        return cls(slopes[:, 0].numpy() / scale, float(constant[0]))
+
+    def __call__(self, seen: FloatArray) -> FloatArray:
+        """Return the panning (n,), dB, told by what is seen (n, features)."""
+        return np.asarray(seen @ self.slopes + self.constant)
 
 
 def panned_windows(
@@ -333,11 +351,16 @@ def panned_windows(
             )
 
 
-def columns_of(grids: Tensor) -> FloatArray:
-    """Return grids (T, c, h, w), averaged to a few cells, beside what changed, float64 (T, features)."""
+def columns_of(grids: Tensor, back: Sequence[int] = BACK) -> FloatArray:
+    """Return grids (T, c, h, w), averaged to a few cells, beside what changed, float64 (T, features).
+
+    Args:
+        grids: One after the other.
+        back: How many of them back each change is measured.
+    """
     small = torch.nn.functional.adaptive_avg_pool2d(grids, (ROWS, COLUMNS))
     seen = small.flatten(1).double().numpy()
-    moved = [seen - seen[np.maximum(np.arange(len(seen)) - back, 0)] for back in BACK]
+    moved = [seen - seen[np.maximum(np.arange(len(seen)) - steps, 0)] for steps in back]
     return np.concatenate([seen, *moved], axis=1)
 
 

@@ -27,7 +27,7 @@ from sr_runtime.evaluate.sync import chance_f1, offset_spread, pooled_f1
 from sr_runtime.evaluate.yamnet import Yamnet
 from sr_runtime.model.generator import Generator
 from sr_runtime.model.vae import VAE
-from sr_runtime.train.rollout import Sampling, roll_out, video_tokens
+from sr_runtime.train.rollout import Change, Sampling, roll_out, video_tokens
 from sr_runtime.types import Audio
 
 Figures = dict[str, float]
@@ -110,6 +110,7 @@ def takes_of(
     seeds: Sequence[int],
     lookahead_hops: int = 0,
     report: Callable[[int, int], None] | None = None,
+    change: Change | None = None,
 ) -> list[list[Take]]:
     """Sound all clips of a panel with all seeds, and return what is heard: per seed, a take of each clip.
 
@@ -121,6 +122,7 @@ def takes_of(
         seeds: One take of each clip per seed.
         lookahead_hops: How many hops ahead of its own a picture is shown.
         report: Told how many hops of how many are done.
+        change: What is done to a hop's latents; rows are all clips with the first seed, then with the next.
     """
     clips = [clip.clip for clip in panel.clips]
     video = clip_tokens(generator, panel.store, clips, lookahead_hops, sampling.autocast)
@@ -132,6 +134,7 @@ def takes_of(
         rows,
         sampling,
         report=(lambda done: report(done, hops)) if report else None,
+        change=change,
     )
     takes = []
     for made in torch.split(latents, len(clips)):

@@ -41,6 +41,8 @@ SAMPLES = 4
 LONGEST_LAG = 15
 """Hops that correlated noise looks back: at 0.7 what is left out weighs 0.3 %."""
 
+Change = Callable[[int, Tensor], Tensor]
+
 PICTURES = 600
 """Pictures that become tokens at once: 9 MB of grids."""
 
@@ -96,10 +98,13 @@ class Rollout:
         generator: in evaluation mode.
         seeds: of each row's noise.
         sampling: how latents are drawn.
+        change: makes of a hop's number and its latents (B, 64) those that are kept, heard and looked back on.
     """
 
-    def __init__(self, generator: Generator, seeds: Sequence[int], sampling: Sampling) -> None:
-        self.generator, self.seeds, self.sampling = generator, seeds, sampling
+    def __init__(
+        self, generator: Generator, seeds: Sequence[int], sampling: Sampling, change: Change | None = None
+    ) -> None:
+        self.generator, self.seeds, self.sampling, self.change = generator, seeds, sampling, change
         rows = len(seeds) if sampling.shared_history else 2 * len(seeds)
         dtype = torch.bfloat16 if sampling.autocast else torch.float32
         self.ring = RingTransformer(generator, rows, sampling.memory, dtype)
@@ -119,7 +124,8 @@ class Rollout:
         with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=self.sampling.autocast):
             for index in range(hops):
                 z = _condition(generator, self.ring, self.audio, video[:, index], self.sampling)
-                latents.append(_draw(generator, z, self.seeds, self.hop, self.sampling))
+                drawn = _draw(generator, z, self.seeds, self.hop, self.sampling).float()
+                latents.append(self.change(self.hop, drawn) if self.change else drawn)
                 self.audio = generator.audio_token(latents[-1]).float()
                 self.hop += 1
                 if report:
@@ -142,6 +148,7 @@ def roll_out(
     seeds: Sequence[int],
     sampling: Sampling,
     report: Callable[[int], None] | None = None,
+    change: Change | None = None,
 ) -> Tensor:
     """Generate latents for video tokens, autoregressively, all rows at once.
 
@@ -151,11 +158,12 @@ def roll_out(
         seeds: of each row's noise, B of them.
         sampling: how latents are drawn.
         report: told after every hop how many are done.
+        change: see :class:`Rollout`.
 
     Returns:
         Normalised latents float32 (B, T, 64).
     """
-    return Rollout(generator, seeds, sampling).advance(video, report)
+    return Rollout(generator, seeds, sampling, change).advance(video, report)
 
 
 def generate_latents(generator: Generator, grids: Tensor, seeds: Sequence[int], sampling: Sampling) -> Tensor:

@@ -290,10 +290,10 @@ def test_what_is_left_to_be_won_reaches_the_page(place):
 def test_the_side_is_read_off_where_it_is_seen_and_nowhere_else():
     rng = np.random.default_rng(0)
     seen, shown = rng.standard_normal((2, 2000, 5))
-    tells = limits.read_off(seen, 6.0 * np.sign(seen[:, 2]), shown)
+    tells = limits.PanningMap.of(seen, 6.0 * np.sign(seen[:, 2]))(shown)
     assert np.mean(np.sign(tells) == np.sign(shown[:, 2])) > 0.95
     blind, truth = np.sign(rng.standard_normal((2, 2000)))
-    nothing = limits.read_off(seen, 6.0 * blind, shown)
+    nothing = limits.PanningMap.of(seen, 6.0 * blind)(shown)
     assert np.mean(np.sign(nothing) == truth) == pytest.approx(0.5, abs=0.05)
 
 
