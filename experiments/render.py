@@ -22,6 +22,7 @@ from experiments.drift import Drift
 from experiments.limits import Divergence, Limits
 from experiments.plots import plot_drift, plot_table
 from experiments.results import Result, read, spread
+from experiments.steering import Steering
 from experiments.table import Table
 from sr_runtime.marked import fill
 
@@ -96,6 +97,10 @@ def command(
         limits = msgspec.json.decode((out / "limits.json").read_bytes(), type=Limits)
         (pictures / "limits.json").write_text(_json(limits))
         fill(page, "limits", "\n".join(limits_lines(limits, f"{pictures.name}/limits")))
+    if (out / "steering.json").exists():
+        steering = msgspec.json.decode((out / "steering.json").read_bytes(), type=Steering)
+        (pictures / "steering.json").write_text(_json(steering))
+        fill(page, "steering", "\n".join(steering_lines(steering, f"{pictures.name}/steering")))
     if (out / "codec.json").exists():
         codec = msgspec.json.decode((out / "codec.json").read_bytes(), type=Codec)
         (pictures / "codec.json").write_text(_json(codec))
@@ -225,6 +230,26 @@ def limits_lines(limits: Limits, stem: str) -> list[str]:
         f"every figure: [{stem}.json]({stem}.json).",
         "",
         f"    {limits.command}",
+    ]
+
+
+def steering_lines(found: Steering, stem: str) -> list[str]:
+    """Return what turning the sound does as Markdown."""
+    heads = ["", *(head for head, _ in COLUMNS.values()), "hops turned"]
+    lines = [f"| {' | '.join(heads)} |", "|" + " --- |" * len(heads)]
+    for row in found.rows:
+        cells = [
+            _cell([figures[metric] for figures in row.figures if metric in figures], form)
+            for metric, (_, form) in COLUMNS.items()
+        ]
+        lines.append(f"| {row.label} | {' | '.join(cells)} | {100 * row.turned:.0f} % |")
+    return [
+        *lines,
+        "",
+        f"{found.clips} validation clips, {found.seeds} seeds. Network `{found.network}`, commit "
+        f"`{found.commit}`; every figure: [{stem}.json]({stem}.json).",
+        "",
+        f"    {found.command}",
     ]
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from experiments import average, codec, drift, limits, render
+from experiments import average, codec, drift, limits, render, steering
 from experiments.drift_measures import judge_take, loop_strength, ratio_interval, spectral_centroid_hz
 from experiments.listening import Panel
 from experiments.render import TABLES, load_table
@@ -30,7 +30,7 @@ from sr_runtime.model.presets import CompactVAEConfig, VAEConfig
 from sr_runtime.model.vae_compact import CompactVAE
 from sr_runtime.train.features import FeatureCache, vision_key
 from sr_runtime.train.rollout import Memory, Sampling
-from sr_runtime.train.vae_compact import Moments, regression
+from sr_runtime.train.vae_compact import Moments, fit, regression
 from sr_runtime.types import HOP_SAMPLES
 from tests.conftest import missing
 from tests.training_material import TINY, make_features, make_vae
@@ -295,6 +295,73 @@ def test_the_side_is_read_off_where_it_is_seen_and_nowhere_else():
     blind, truth = np.sign(rng.standard_normal((2, 2000)))
     nothing = limits.PanningMap.of(seen, 6.0 * blind)(shown)
     assert np.mean(np.sign(nothing) == truth) == pytest.approx(0.5, abs=0.05)
+
+
+class Heard:
+    """A clip of given sound."""
+
+    def __init__(self, pcm: np.ndarray) -> None:
+        self.hops, self._pcm = len(pcm) // HOP_SAMPLES, pcm
+
+    def audio(self) -> np.ndarray:
+        """Return it, int16 (hops × 1600, 2)."""
+        return self._pcm
+
+
+@pytest.fixture(scope="module")
+def panning_vae(data) -> CompactVAE:
+    """A compact autoencoder that has heard sounds on the left and the same on the right."""
+    torch.manual_seed(0)
+    vae = CompactVAE(VAEConfig(kind="compact", compact=CompactVAEConfig(past_hops=1)))
+    sounds = [clip.audio() for clip in ClipStore(data).clips("train")]
+    fit(vae, [Heard(pcm) for pcm in (*sounds, *(sound[:, ::-1].copy() for sound in sounds))])
+    return vae.eval()
+
+
+def test_a_mirrored_latent_sounds_from_the_other_side(panning_vae, data):
+    mirror = steering.Mirror.of(panning_vae)
+    sound = ClipStore(data).clips("validation")[0].audio().astype(np.float32).T / 32768.0
+    with torch.no_grad():
+        latents = panning_vae.normalise(panning_vae.encode(torch.from_numpy(sound)[None])[0])[0].T
+    loud = latents[mirror.balance(latents) > 0.3]
+    assert len(loud) > 3
+    torch.testing.assert_close(mirror.balance(mirror(loud)), -mirror.balance(loud), rtol=0.2, atol=0.1)
+    left, right, side = mirror.levels_of(loud).unbind(2)
+    exchanged = torch.stack((right, left, side), dim=2)
+    torch.testing.assert_close(mirror.levels_of(mirror(loud)), exchanged, rtol=0.05, atol=0.2)
+
+
+def test_only_what_leans_to_the_wrong_side_is_turned(panning_vae):
+    mirror = steering.Mirror.of(panning_vae)
+    torch.manual_seed(1)
+    latents = 0.5 * torch.randn(40, 64)
+    leans = mirror.balance(latents).sign()
+    turning = steering.Turning(torch.stack([3 * leans, -3 * leans, -0.1 * leans], dim=1), mirror)
+    assert torch.equal(turning(0, latents), latents)  # told what they do
+    turned = turning(1, latents)
+    is_clear = mirror.balance(latents).abs() > steering.LEAST_BALANCE
+    assert torch.equal(turned[is_clear], mirror(latents)[is_clear])
+    assert torch.equal(turned[~is_clear], latents[~is_clear])
+    assert torch.equal(turning(2, latents), latents)  # told too little
+    assert turning.share == pytest.approx(is_clear.float().mean().item() / 3)
+
+
+def test_what_is_told_is_smoothed_causally():
+    told = np.zeros((1, 4))
+    told[0, 1] = 1.0
+    kept, new = steering.SMOOTHING, 1 - steering.SMOOTHING
+    assert steering.smoothed(told)[0].tolist() == pytest.approx([0.0, new, new * kept, new * kept**2])
+
+
+def test_turned_takes_reach_the_page(place, panning_vae, tmp_path):
+    save_network(tmp_path / "vae", panning_vae, replace(TINY, vae=panning_vae.config))
+    network, sampling = train(TUNED, place) / "network", Sampling(1.5, consistency_times=(80.0, 0.8))
+    arguments = ClipStore(place.data), tmp_path / "vae", network, sampling, 4 / 3600, 4, 2, "again"
+    drawn, turned = (found := steering.measure(*arguments)).rows
+    assert drawn.turned == 0.0
+    assert 0.0 < turned.turned < 1.0
+    assert [figures["side"] for figures in drawn.figures] != [figures["side"] for figures in turned.figures]
+    assert "| turned as the picture tells | " in "\n".join(render.steering_lines(found, "research/steering"))
 
 
 def test_what_moved_stands_beside_what_is_seen():
