@@ -37,9 +37,9 @@ from sr_runtime.model.vae_compact import CompactVAE
 from sr_runtime.train.latents import network_key
 from sr_runtime.train.rollout import Sampling
 
-SMOOTHING = 0.8
-"""Share of what was told before in what is told now. With less, sounds jump from side to side more often than
-they do untouched."""
+SMOOTHING = 0.9
+"""Share of what was told before in what is told now, hop by hop. On other clips than a report's, sounds jump
+from side to side 0.47 times a second with 0.6, 0.30 with 0.8, 0.20 with this; 0.29 untouched, 0.11 really."""
 
 LEAST_DB = 1.0
 """Told panning below this turns nothing."""
