@@ -33,6 +33,8 @@ def splice(latents: Tensor, share: float) -> tuple[Tensor, Tensor]:
     """
     batch, hops, _ = latents.shape
     is_foreign = torch.zeros(batch, hops, dtype=torch.bool)
+    if not share:  # and no draw, so that runs without splices go as they did
+        return latents, ~is_foreign.to(latents.device)
     for row in torch.nonzero(torch.rand(batch) < share).flatten().tolist():
         is_foreign[row] = _stretches(hops)
     is_foreign = is_foreign.to(latents.device)
