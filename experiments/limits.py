@@ -12,20 +12,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import permutations
-from pathlib import Path
-from typing import Annotated
 
 import msgspec
 import numpy as np
 import torch
-import typer
 from torch import Tensor
 
 from experiments.listening import Panel, decode, takes_of
-from experiments.runner import network_folder, rollout_line, say, stage_of, with_times
+from experiments.runner import rollout_line
 from experiments.stores import features_for, spread
+from experiments.subject import Subject, main
 from sr_runtime.data.store import Clip, ClipStore
-from sr_runtime.errors import DataError, SoundReactorError
+from sr_runtime.errors import DataError
 from sr_runtime.evaluate.baselines import level_matched_noise
 from sr_runtime.evaluate.distribution import kad, kad_interval
 from sr_runtime.evaluate.paired import SIDE_WINDOW_S, FloatArray, kl_posteriors, panning_db
@@ -36,7 +34,6 @@ from sr_runtime.model.checkpoint import load_generator, load_vae
 from sr_runtime.model.generator import Generator
 from sr_runtime.model.vae import VAE
 from sr_runtime.train.latents import network_key
-from sr_runtime.train.rollout import Sampling
 from sr_runtime.train.vae_compact import Moments, regression
 from sr_runtime.types import HOP_HZ, Audio
 
@@ -137,61 +134,26 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     commit: str
 
 
-def command(
-    data: Annotated[Path, typer.Option(help="Clip store.")],
-    vae: Annotated[Path, typer.Option(help="Network folder of the autoencoder.")],
-    out: Annotated[Path, typer.Option(help="Folder of results.")],
-    generator: Annotated[Path, typer.Option(help="Run or network folder to judge.")],
-    hours: Annotated[float, typer.Option(help="Of training play, to fit the side to.")] = 1.0,
-    clips: Annotated[int, typer.Option(min=4, help="Validation clips.")] = 16,
-    seeds: Annotated[int, typer.Option(min=2, help="Takes per clip.")] = 6,
-    guidance: Annotated[float, typer.Option(help="Guidance scale.")] = 1.5,
-    nfe: Annotated[int, typer.Option(min=1, max=4, help="Evaluations, of a network of stage 2.")] = 2,
-    bf16: Annotated[bool, typer.Option("--bf16", help="Listen in bf16: half the time.")] = False,
-    threads: Annotated[int | None, typer.Option(help="CPU threads; all by default.")] = None,
-) -> None:
-    """Measure what chance, the code and the picture leave to be won, and write DIR/limits.json."""
-    if threads:
-        torch.set_num_threads(threads)
-    network = network_folder(generator)
-    text = (
-        f"python -m experiments.limits --data STORE --vae VAE --out DIR --generator RUN --hours {hours:g} "
-        f"--clips {clips} --seeds {seeds} --guidance {guidance:g} --nfe {nfe}{' --bf16' if bf16 else ''}"
-    )
-    try:
-        sampling = with_times(Sampling(guidance, autocast=bf16), stage_of(network), nfe)
-        found = measure(ClipStore(data), network_folder(vae), network, sampling, hours, clips, seeds, text)
-    except SoundReactorError as error:
-        say(f"error: {error}")
-        raise typer.Exit(1) from None
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "limits.json").write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=1) + b"\n")
-    say(f"see {out / 'limits.json'}")
-
-
-def measure(
-    store: ClipStore,
-    vae: Path,
-    network: Path,
-    sampling: Sampling,
-    hours: float,
-    clips: int,
-    seeds: int,
-    text: str,
-) -> Limits:
-    """Return the figures of a network.
+def measure(subject: Subject) -> Limits:
+    """Measure what chance, the code and the picture leave to be won.
 
     Raises:
         DataError: Too little training play, validation clips of one kind only, or nothing clearly panned.
     """
-    panel = Panel.of(store, clips, tuning=False, yamnet=Yamnet(torch.get_num_threads()))
-    generator, autoencoder = load_generator(network), load_vae(vae)
+    store = subject.store
+    panel = Panel.of(store, subject.clips, tuning=False, yamnet=Yamnet(torch.get_num_threads()))
+    generator, autoencoder = load_generator(subject.network), load_vae(subject.vae)
     if len({clip.judges_sync for clip in panel.clips}) == 1:
         raise DataError(
             f"{store.root}: expected sparse and dense validation clips, got one kind; record both"
         )
     takes = takes_of(
-        generator, autoencoder, panel, sampling, list(range(seeds)), report=rollout_line("takes")
+        generator,
+        autoencoder,
+        panel,
+        subject.sampling,
+        list(range(subject.seeds)),
+        report=rollout_line("takes"),
     )
     code = [listen(through(autoencoder, clip.true_audio), clip, panel.ears) for clip in panel.clips]
     kinds = [
@@ -207,11 +169,11 @@ def measure(
         dense=kinds[0],
         sparse=kinds[1],
         distances=distances(panel, code, takes),
-        sides=sides(generator, panel, spread(store.clips("train"), hours), takes),
+        sides=sides(generator, panel, spread(store.clips("train"), subject.hours), takes),
         clips=len(panel.clips),
-        seeds=seeds,
-        network=network_key(network),
-        command=text,
+        seeds=subject.seeds,
+        network=network_key(subject.network),
+        command=subject.command,
         commit=git_commit(),
     )
 
@@ -365,4 +327,4 @@ def columns_of(grids: Tensor, back: Sequence[int] = BACK) -> FloatArray:
 
 
 if __name__ == "__main__":
-    typer.run(command)
+    main("limits", measure, default_seeds=6)

@@ -88,20 +88,6 @@ class Panel:
         }
 
 
-def judge_network(
-    generator: Generator,
-    vae: VAE,
-    panel: Panel,
-    sampling: Sampling,
-    seeds: Sequence[int],
-    lookahead_hops: int = 0,
-    report: Callable[[int, int], None] | None = None,
-) -> list[Figures]:
-    """Sound all clips of a panel with all seeds, and return each seed's figures; see :func:`takes_of`."""
-    takes = takes_of(generator, vae, panel, sampling, seeds, lookahead_hops, report)
-    return [panel.judge(each) for each in takes]
-
-
 def takes_of(
     generator: Generator,
     vae: VAE,

@@ -12,7 +12,7 @@ import importlib
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 import typer
@@ -25,6 +25,8 @@ from experiments.results import Result, read, spread
 from experiments.steering import Steering
 from experiments.table import Table
 from sr_runtime.marked import fill
+
+Found = TypeVar("Found")
 
 TABLES = (
     "vision",
@@ -93,23 +95,25 @@ def command(
             "rollout_speed",
             "\n".join(speed_lines(json.loads((out / "rollout_speed.json").read_text()))),
         )
-    if (out / "limits.json").exists():
-        limits = msgspec.json.decode((out / "limits.json").read_bytes(), type=Limits)
-        (pictures / "limits.json").write_text(_json(limits))
-        fill(page, "limits", "\n".join(limits_lines(limits, f"{pictures.name}/limits")))
-    if (out / "steering.json").exists():
-        steering = msgspec.json.decode((out / "steering.json").read_bytes(), type=Steering)
-        (pictures / "steering.json").write_text(_json(steering))
-        fill(page, "steering", "\n".join(steering_lines(steering, f"{pictures.name}/steering")))
-    if (out / "codec.json").exists():
-        codec = msgspec.json.decode((out / "codec.json").read_bytes(), type=Codec)
-        (pictures / "codec.json").write_text(_json(codec))
-        fill(page, "codec", "\n".join(codec_lines(codec, f"{pictures.name}/codec")))
+    _fill_one(out, page, "limits", Limits, limits_lines)
+    _fill_one(out, page, "steering", Steering, steering_lines)
+    _fill_one(out, page, "codec", Codec, codec_lines)
     if (out / "drift.json").exists():
         drift = msgspec.json.decode((out / "drift.json").read_bytes(), type=Drift)
         plot_drift(drift, pictures / "drift.png")
         (pictures / "drift.json").write_text(_json(drift))
         fill(page, "drift", "\n".join(drift_lines(drift, f"{pictures.name}/drift")))
+
+
+def _fill_one(
+    out: Path, page: Path, name: str, kind: type[Found], lines: Callable[[Found, str], list[str]]
+) -> None:
+    """Write what one command found into the page, and its figures beside it, if it has been run."""
+    path, pictures = out / f"{name}.json", page.with_suffix("")
+    if path.exists():
+        found = msgspec.json.decode(path.read_bytes(), type=kind)
+        (pictures / path.name).write_text(_json(found))
+        fill(page, name, "\n".join(lines(found, f"{pictures.name}/{name}")))
 
 
 def load_table(name: str) -> Table:

@@ -17,7 +17,7 @@ import onnxruntime
 import torch
 import typer
 
-from experiments.listening import Panel, judge_network
+from experiments.listening import Panel, takes_of
 from experiments.results import Result, read, write
 from experiments.table import Row, Table
 from experiments.training import FINISHED, train
@@ -143,11 +143,11 @@ class Judge:
         sampling = replace(sampling, autocast=self.place.bf16)
         lookahead = int(row.training.settings.get("lookahead_hops", 0)) if not self.place.generator else 0
         seeds = list(range(self.place.seeds))
-        figures = judge_network(generator, vae, panel, sampling, seeds, lookahead, rollout_line(row.name))
+        takes = takes_of(generator, vae, panel, sampling, seeds, lookahead, rollout_line(row.name))
         return Result(
             row=row.name,
             label=row.label,
-            figures=figures,
+            figures=[panel.judge(each) for each in takes],
             ceiling=panel.ceiling(),
             seeds=seeds,
             clips=len(panel.clips),

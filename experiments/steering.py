@@ -12,22 +12,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated
 
 import msgspec
 import numpy as np
 import torch
-import typer
 from torch import Tensor
 
 from experiments.codec import load_compact
 from experiments.limits import BACK, WINDOW_HOPS, PanningMap, columns_of, panned_windows
 from experiments.listening import Figures, Panel, takes_of
-from experiments.runner import network_folder, rollout_line, say, stage_of, with_times
+from experiments.runner import rollout_line
 from experiments.stores import features_for, spread
+from experiments.subject import Subject, main
 from sr_runtime.data.store import Clip, ClipStore
-from sr_runtime.errors import DataError, SoundReactorError
+from sr_runtime.errors import DataError
 from sr_runtime.evaluate.paired import FloatArray
 from sr_runtime.evaluate.provenance import git_commit
 from sr_runtime.evaluate.yamnet import Yamnet
@@ -35,7 +33,6 @@ from sr_runtime.model.checkpoint import load_generator
 from sr_runtime.model.generator import Generator
 from sr_runtime.model.vae_compact import CompactVAE
 from sr_runtime.train.latents import network_key
-from sr_runtime.train.rollout import Sampling
 
 SMOOTHING = 0.9
 """Share of what was told before in what is told now, hop by hop. On other clips than a report's, sounds jump
@@ -82,55 +79,15 @@ class Steering(msgspec.Struct, frozen=True, kw_only=True):
     commit: str
 
 
-def command(
-    data: Annotated[Path, typer.Option(help="Clip store.")],
-    vae: Annotated[Path, typer.Option(help="Network folder of a compact autoencoder.")],
-    out: Annotated[Path, typer.Option(help="Folder of results.")],
-    generator: Annotated[Path, typer.Option(help="Run or network folder to judge.")],
-    hours: Annotated[float, typer.Option(help="Of training play, to fit the side to.")] = 1.0,
-    clips: Annotated[int, typer.Option(min=4, help="Validation clips.")] = 16,
-    seeds: Annotated[int, typer.Option(min=1, help="Takes per clip.")] = 3,
-    guidance: Annotated[float, typer.Option(help="Guidance scale.")] = 1.5,
-    nfe: Annotated[int, typer.Option(min=1, max=4, help="Evaluations, of a network of stage 2.")] = 2,
-    bf16: Annotated[bool, typer.Option("--bf16", help="Listen in bf16: half the time.")] = False,
-    threads: Annotated[int | None, typer.Option(help="CPU threads; all by default.")] = None,
-) -> None:
-    """Sound the validation clips as drawn and turned, and write DIR/steering.json."""
-    if threads:
-        torch.set_num_threads(threads)
-    network = network_folder(generator)
-    text = (
-        f"python -m experiments.steering --data STORE --vae VAE --out DIR --generator RUN --hours {hours:g} "
-        f"--clips {clips} --seeds {seeds} --guidance {guidance:g} --nfe {nfe}{' --bf16' if bf16 else ''}"
-    )
-    try:
-        sampling = with_times(Sampling(guidance, autocast=bf16), stage_of(network), nfe)
-        found = measure(ClipStore(data), network_folder(vae), network, sampling, hours, clips, seeds, text)
-    except SoundReactorError as error:
-        say(f"error: {error}")
-        raise typer.Exit(1) from None
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "steering.json").write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=1) + b"\n")
-    say(f"see {out / 'steering.json'}")
-
-
-def measure(
-    store: ClipStore,
-    vae: Path,
-    network: Path,
-    sampling: Sampling,
-    hours: float,
-    clips: int,
-    seeds: int,
-    text: str,
-) -> Steering:
-    """Return the figures of a network as it draws and turned."""
-    panel = Panel.of(store, clips, tuning=False, yamnet=Yamnet(torch.get_num_threads()))
-    generator, autoencoder = load_generator(network), load_compact(vae)
+def measure(subject: Subject) -> Steering:
+    """Sound the validation clips as they are drawn, and turned to the side that the picture tells."""
+    store = subject.store
+    panel = Panel.of(store, subject.clips, tuning=False, yamnet=Yamnet(torch.get_num_threads()))
+    generator, autoencoder = load_generator(subject.network), load_compact(subject.vae)
     told = told_panning(
-        generator, store, spread(store.clips("train"), hours), [clip.clip for clip in panel.clips]
+        generator, store, spread(store.clips("train"), subject.hours), [clip.clip for clip in panel.clips]
     )
-    turning = Turning(told.repeat(seeds, 1), Mirror.of(autoencoder))
+    turning = Turning(told.repeat(subject.seeds, 1), Mirror.of(autoencoder))
     rows = []
     ways: dict[str, Turning | None] = {"as drawn": None, "turned as the picture tells": turning}
     for label, change in ways.items():
@@ -138,8 +95,8 @@ def measure(
             generator,
             autoencoder,
             panel,
-            sampling,
-            list(range(seeds)),
+            subject.sampling,
+            list(range(subject.seeds)),
             report=rollout_line(label),
             change=change,
         )
@@ -153,9 +110,9 @@ def measure(
     return Steering(
         rows=rows,
         clips=len(panel.clips),
-        seeds=seeds,
-        network=network_key(network),
-        command=text,
+        seeds=subject.seeds,
+        network=network_key(subject.network),
+        command=subject.command,
         commit=git_commit(),
     )
 
@@ -269,4 +226,4 @@ class Turning:
 
 
 if __name__ == "__main__":
-    typer.run(command)
+    main("steering", measure, default_seeds=3)

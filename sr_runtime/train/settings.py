@@ -171,6 +171,11 @@ class DiffusionSettings(RunSettings, frozen=True, kw_only=True):
                 f"train.lookahead_hops: expected 0 to below crop_hops, {self.crop_hops}, "
                 f"got {self.lookahead_hops}"
             )
+        if self.splice_share and self.batch < 2:
+            raise ConfigError(
+                "train.splice_share: stretches come from another crop, so it takes a batch of 2 or more, "
+                f"got {self.batch}"
+            )
         for name in SHARES:
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise ConfigError(f"train.{name}: expected 0 to 1, got {getattr(self, name)}")

@@ -18,6 +18,7 @@ from experiments.render import TABLES, load_table
 from experiments.results import read
 from experiments.runner import run_table
 from experiments.stores import features_for, link, small_store, spread
+from experiments.subject import Subject
 from experiments.table import LARGEST, Row, Table, Training
 from experiments.training import train, weights
 from experiments.workplace import Workplace
@@ -269,7 +270,9 @@ def test_decoders_of_the_codec_differ_in_what_they_see_and_reach_the_page(place,
 def test_what_is_left_to_be_won_reaches_the_page(place):
     network = train(TUNED, place) / "network"
     sampling = Sampling(1.5, consistency_times=(80.0, 0.8))
-    found = limits.measure(ClipStore(place.data), place.vae, network, sampling, 4 / 3600, 4, 3, "again")
+    found = limits.measure(
+        Subject(ClipStore(place.data), place.vae, network, sampling, 4 / 3600, 4, 3, "again")
+    )
     for kind in (found.dense, found.sparse):
         assert len(kind.takes) == 3
         assert kind.mean_take < np.mean(kind.takes)  # a mixture is nearer than what it is mixed of
@@ -356,8 +359,8 @@ def test_what_is_told_is_smoothed_causally():
 def test_turned_takes_reach_the_page(place, panning_vae, tmp_path):
     save_network(tmp_path / "vae", panning_vae, replace(TINY, vae=panning_vae.config))
     network, sampling = train(TUNED, place) / "network", Sampling(1.5, consistency_times=(80.0, 0.8))
-    arguments = ClipStore(place.data), tmp_path / "vae", network, sampling, 4 / 3600, 4, 2, "again"
-    drawn, turned = (found := steering.measure(*arguments)).rows
+    subject = Subject(ClipStore(place.data), tmp_path / "vae", network, sampling, 4 / 3600, 4, 2, "again")
+    drawn, turned = (found := steering.measure(subject)).rows
     assert drawn.turned == 0.0
     assert 0.0 < turned.turned < 1.0
     assert [figures["side"] for figures in drawn.figures] != [figures["side"] for figures in turned.figures]

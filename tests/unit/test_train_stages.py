@@ -242,6 +242,11 @@ def test_both_stages_can_splice_histories_and_validate_without(store, vae, tmp_p
     assert losses(tuned[0], "validation")[0] == pytest.approx(losses(tuned[1], "validation")[0], rel=1e-2)
 
 
+def test_splices_want_another_crop():
+    with pytest.raises(ConfigError, match=r"train.splice_share: .* batch of 2 or more, got 1"):
+        DiffusionSettings(steps=1, splice_share=0.5, batch=1)
+
+
 @pytest.mark.parametrize("name", ["drop_video", "deaf_share", "splice_share", "history_noise"])
 @pytest.mark.parametrize("share", [-0.1, 1.5])
 def test_a_share_that_is_none_is_refused_by_name(name, share):
