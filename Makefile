@@ -131,7 +131,8 @@ model: $(VENV)/.test-installed
 		--minutes $(MINUTES)
 	$(BIN)/sr-runtime train stage2 --data $(DATA) --vae $(RUNS)/vae --init $(RUNS)/stage1 --out $(RUNS)/stage2 \
 		--minutes $(MINUTES)
-	$(BIN)/sr-runtime export --vae $(RUNS)/vae --generator $(RUNS)/stage2 --out $(RUNS)/bundle
+	$(BIN)/sr-runtime train steering --data $(DATA) --generator $(RUNS)/stage2 --out $(RUNS)/steering
+	$(BIN)/sr-runtime export --vae $(RUNS)/vae --generator $(RUNS)/stage2 --steering $(RUNS)/steering --out $(RUNS)/bundle
 	@echo "==> try it: $(BIN)/sr-runtime demo --bundle $(RUNS)/bundle"
 
 clean:

@@ -26,7 +26,7 @@ from rich.progress import track
 from benchmarks.pages import PRESETS, bundle_of, caption, draw, memory_mb, save, summary, table, write_page
 from sr_runtime.bench.busy import BusyCore
 from sr_runtime.bench.hops import moving_pictures
-from sr_runtime.engine.bundle import GRAPH_NAMES, Bundle
+from sr_runtime.engine.bundle import Bundle
 from sr_runtime.engine.session import Engine
 from sr_runtime.figures import HOP_MS
 from sr_runtime.live.pace import Pace
@@ -51,7 +51,7 @@ def read_gb_per_s(megabytes: int = 512) -> float:
 
 def weights_mb(bundle: Bundle) -> float:
     """Return the size of the graphs that a hop reads: the transformer's twice, all others once."""
-    sizes = {name: bundle.graph_path(name).stat().st_size / 1e6 for name in GRAPH_NAMES}
+    sizes = {name: bundle.graph_path(name).stat().st_size / 1e6 for name in bundle.manifest.hop_graphs}
     return sum(sizes.values()) + sizes["transformer"]
 
 

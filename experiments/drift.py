@@ -21,17 +21,19 @@ from torch import Tensor
 
 from experiments.drift_measures import TakeFigures, judge_take, ratio_interval
 from experiments.runner import network_folder, rollout_line, say, stage_of, with_times
-from experiments.stores import features_for
+from experiments.stores import features_for, grids_of
 from experiments.workplace import Workplace
 from sr_runtime.data.store import Clip, ClipStore
 from sr_runtime.errors import DataError
 from sr_runtime.evaluate.provenance import git_commit
 from sr_runtime.evaluate.yamnet import Yamnet
-from sr_runtime.model.checkpoint import load_facts, load_generator, load_vae
+from sr_runtime.model.checkpoint import load_facts, load_generator, load_panning, load_vae
 from sr_runtime.model.generator import Generator
+from sr_runtime.model.steering import Steering
 from sr_runtime.model.vae import VAE, DecoderState
 from sr_runtime.train.latents import network_key
 from sr_runtime.train.rollout import Rollout, Sampling, video_tokens
+from sr_runtime.train.steering import Turning, told_by
 from sr_runtime.types import HOP_HZ, Audio
 
 TAKE_S = 300
@@ -79,17 +81,23 @@ def command(
     nfe: Annotated[int, typer.Option(min=1, max=4, help="Evaluations, of a network of stage 2.")] = 4,
     clips: Annotated[int, typer.Option(help="Validation clips of the small store.")] = 16,
     bf16: Annotated[bool, typer.Option("--bf16", help="Play in bf16: half the time.")] = False,
+    steering: Annotated[
+        Path | None, typer.Option(help="Run or network folder of the map that the bundle steers by.")
+    ] = None,
     threads: Annotated[int | None, typer.Option(help="CPU threads; all by default.")] = None,
 ) -> None:
     """Show the same take again and again to one endless session per seed."""
     if threads:
         torch.set_num_threads(threads)
     place = Workplace(data, network_folder(vae), out, hours=0, clips=clips)
-    hour = Hour(place.main, place.vae, network_folder(generator), out, seeds, seconds, guidance, nfe, bf16)
+    network, panning = network_folder(generator), network_folder(steering) if steering else None
+    sampling = with_times(Sampling(guidance, autocast=bf16), stage_of(network), nfe)
+    hour = Hour(place.main, place.vae, network, out, seeds, seconds, sampling, panning)
     for repeat in range(repeats):
         hour.play(repeat)
     text = f"--repeats {repeats} --seeds {seeds} --seconds {seconds:g} --guidance {guidance:g} --nfe {nfe}"
     text += " --bf16" if bf16 else ""
+    text += " --steering STEERING" if steering else ""
     path = out / "drift.json"
     result = hour.result(
         repeats, f"python -m experiments.drift --data STORE --vae VAE --out DIR --generator RUN {text}"
@@ -109,19 +117,19 @@ class Hour:
         out: Path,
         seeds: int,
         seconds: float,
-        guidance: float,
-        nfe: int = 4,
-        bf16: bool = False,
+        sampling: Sampling,
+        panning: Path | None = None,
     ) -> None:
-        self.network, self.seeds = network, list(range(seeds))
-        vae_key = network_key(vae)[:4]
-        name = f"{network_key(network)}-{vae_key}-{seeds}x{seconds:g}-{guidance:g}-{nfe}" + "-bf16" * bf16
-        self.folder = out / "drift" / name
+        self.network, self.seeds, self.sampling = network, list(range(seeds)), sampling
+        keys = "-".join(network_key(part)[:6] for part in (network, vae, panning) if part is not None)
+        evaluations = len(sampling.consistency_times or sampling.heun_times or ())
+        name = f"{keys}-{seeds}x{seconds:g}-{sampling.guidance:g}-{evaluations}"
+        self.folder = out / "drift" / (name + "-bf16" * sampling.autocast)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.generator, self.vae = load_generator(network), load_vae(vae)
         self.clips, self.hops = take_clips(store, seconds)
         self.video = take_tokens(self.generator, store, self.clips)[: self.hops]
-        self.sampling = with_times(Sampling(guidance, autocast=bf16), stage_of(network), nfe)
+        self.turning = None if panning is None else self._turning(store, panning)
         self.yamnet = Yamnet(torch.get_num_threads())
         self.real = judge_take(self._real_sound(), self.yamnet)
 
@@ -160,13 +168,20 @@ class Hour:
         )
 
     def _resumed(self, repeat: int) -> tuple[Rollout, DecoderState]:
-        rollout = Rollout(self.generator, self.seeds, self.sampling)
+        rollout = Rollout(self.generator, self.seeds, self.sampling, self.turning)
         decoder = self.vae.initial_decoder_state(len(self.seeds))
         if repeat:
             state = torch.load(self._state(repeat - 1), weights_only=True)
             rollout.load_state(state["rollout"])
             decoder = state["decoder"]
         return rollout, decoder
+
+    def _turning(self, store: ClipStore, panning: Path) -> Turning:
+        """Return what steers the rows; each time that the take is shown it is told the same."""
+        steering = Steering(load_panning(panning), self.vae).eval()
+        features = features_for(self.generator, store, self.clips)
+        grids = torch.cat([grids_of(self.generator, features, clip) for clip in self.clips])
+        return Turning(steering, told_by(steering, grids[: self.hops]).expand(len(self.seeds), -1))
 
     def _path(self, repeat: int) -> Path:
         return self.folder / f"take{repeat:02d}.npz"

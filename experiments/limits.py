@@ -9,24 +9,22 @@ can the side be seen at all? A linear map from the picture's features, fitted to
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from itertools import permutations
 
 import msgspec
 import numpy as np
 import torch
-from torch import Tensor
 
-from experiments.listening import Panel, decode, takes_of
+from experiments.listening import Panel, decode, encode, takes_of
 from experiments.runner import rollout_line
 from experiments.stores import features_for, spread
 from experiments.subject import Subject, main
-from sr_runtime.data.store import Clip, ClipStore
+from sr_runtime.data.store import Clip
 from sr_runtime.errors import DataError
 from sr_runtime.evaluate.baselines import level_matched_noise
 from sr_runtime.evaluate.distribution import kad, kad_interval
-from sr_runtime.evaluate.paired import SIDE_WINDOW_S, FloatArray, kl_posteriors, panning_db
+from sr_runtime.evaluate.paired import FloatArray, kl_posteriors
 from sr_runtime.evaluate.provenance import git_commit
 from sr_runtime.evaluate.scores import Take, embedding_set, listen, mean_kl, pooled_side_agreement
 from sr_runtime.evaluate.yamnet import Yamnet
@@ -34,25 +32,11 @@ from sr_runtime.model.checkpoint import load_generator, load_vae
 from sr_runtime.model.generator import Generator
 from sr_runtime.model.vae import VAE
 from sr_runtime.train.latents import network_key
-from sr_runtime.train.vae_compact import Moments, regression
-from sr_runtime.types import HOP_HZ, Audio
-
-ROWS, COLUMNS = 2, 8
-"""Cells that a grid is averaged to before the side is read from it: what counts is where, left to right."""
-
-BACK = (1, 3)
-"""Windows of 100 ms to compare a picture with: what moved."""
-
-WIDEST_DB = 12.0
-"""Panned further than this is as clear as this."""
-
-RIDGE = 1.0
-"""Of the map from picture to side, times the mean variance of the features."""
+from sr_runtime.train.steering import fit_panning, told_of_windows
+from sr_runtime.types import Audio
 
 PARTS = 10
 """Of windows, by how sure the map is, for its calibration."""
-
-WINDOW_HOPS = round(SIDE_WINDOW_S * HOP_HZ)
 
 
 class Divergence(msgspec.Struct, frozen=True, kw_only=True):
@@ -235,10 +219,7 @@ def posteriors(takes: Sequence[Take]) -> FloatArray:
 
 def through(vae: VAE, audio: Audio) -> Audio:
     """Return sound (samples, 2) of whole hops through an autoencoder."""
-    wave = torch.from_numpy(np.ascontiguousarray(audio.T))[None]
-    with torch.no_grad():
-        latents: Tensor = vae.normalise(vae.encode(wave)[0])[0].T
-    return decode(vae, latents)
+    return decode(vae, encode(vae, audio))
 
 
 def sides(
@@ -247,15 +228,15 @@ def sides(
     """Return how often the side is right, and how often it can be read off the picture.
 
     Raises:
-        DataError: Nothing is clearly panned.
+        DataError: No validation clip is clearly panned.
+        TrainingError: No training clip is.
     """
-    fitted = list(panned_windows(generator, panel.store, training))
-    judged = list(panned_windows(generator, panel.store, [clip.clip for clip in panel.clips]))
-    if not fitted or not judged:
-        raise DataError(f"{panel.store.root}: nothing in it is clearly panned, so no side can be judged")
-    seen, wanted = (np.concatenate(part) for part in zip(*fitted, strict=True))
-    shown, truth = (np.concatenate(part) for part in zip(*judged, strict=True))
-    guess = PanningMap.of(seen, wanted)(shown)
+    judged = [clip.clip for clip in panel.clips]
+    features = features_for(generator, panel.store, [*training, *judged])
+    panning, fitted_windows = fit_panning(generator, features, training)
+    guess, truth = told_of_windows(panning, generator, features, judged)
+    if not len(truth):
+        raise DataError(f"{panel.store.root}: no validation clip is clearly panned, so no side can be judged")
     is_right = np.sign(guess) == np.sign(truth)
     parts = min(PARTS, len(guess))
     by_sureness = [is_right[part].mean() for part in np.array_split(np.argsort(np.abs(guess)), parts)]
@@ -265,65 +246,8 @@ def sides(
         surest_fifth=float(np.mean(by_sureness[-max(1, parts // 5) :])),
         drawn=float(np.mean([right**2 + (1 - right) ** 2 for right in by_sureness])),
         windows=len(truth),
-        fitted_windows=len(wanted),
+        fitted_windows=fitted_windows,
     )
-
-
-@dataclass(frozen=True)
-class PanningMap:
-    """A linear map from what is seen to panning.
-
-    Attributes:
-        slopes: (features,).
-        constant: dB.
-    """
-
-    slopes: FloatArray
-    constant: float
-
-    @classmethod
-    def of(cls, seen: FloatArray, wanted: FloatArray) -> PanningMap:
-        """Fit the map to what was seen (n, features) and the panning wanted (n,), dB."""
-        scale = seen.std(axis=0) + 1e-3
-        heard, asked = torch.from_numpy(seen / scale), torch.from_numpy(wanted)[:, None]
-        sums = Moments(len(seen), heard.sum(0), asked.sum(0), heard.T @ heard, heard.T @ asked)
-        slopes, constant = regression(sums, RIDGE)
-        return cls(slopes[:, 0].numpy() / scale, float(constant[0]))
-
-    def __call__(self, seen: FloatArray) -> FloatArray:
-        """Return the panning (n,), dB, told by what is seen (n, features)."""
-        return np.asarray(seen @ self.slopes + self.constant)
-
-
-def panned_windows(
-    generator: Generator, store: ClipStore, clips: Sequence[Clip]
-) -> Iterator[tuple[FloatArray, FloatArray]]:
-    """Yield, per clip, what is seen at its clearly panned windows, (n, features), and panning, (n,), dB."""
-    cache = features_for(generator, store, clips)
-    for clip in clips:
-        panning = panning_db(np.asarray(clip.audio().astype(np.float32) / 32768.0, np.float32))
-        ends = np.arange(1, len(panning) + 1) * WINDOW_HOPS - 1
-        is_panned = panning != 0
-        with torch.no_grad():
-            grids = generator.grids(torch.from_numpy(np.asarray(cache.read(clip)[ends]))[None].float())[0]
-        if is_panned.any():
-            yield (
-                columns_of(grids)[is_panned],
-                panning[is_panned].clip(-WIDEST_DB, WIDEST_DB),
-            )
-
-
-def columns_of(grids: Tensor, back: Sequence[int] = BACK) -> FloatArray:
-    """Return grids (T, c, h, w), averaged to a few cells, beside what changed, float64 (T, features).
-
-    Args:
-        grids: One after the other.
-        back: How many of them back each change is measured.
-    """
-    small = torch.nn.functional.adaptive_avg_pool2d(grids, (ROWS, COLUMNS))
-    seen = small.flatten(1).double().numpy()
-    moved = [seen - seen[np.maximum(np.arange(len(seen)) - steps, 0)] for steps in back]
-    return np.concatenate([seen, *moved], axis=1)
 
 
 if __name__ == "__main__":

@@ -144,6 +144,13 @@ def clip_tokens(
     return torch.stack(tokens)
 
 
+def encode(vae: VAE, audio: Audio) -> Tensor:
+    """Return the normalised latents (T, 64) of sound of whole hops, float32 (1600·T, 2)."""
+    with torch.no_grad():
+        mean, _ = vae.encode(torch.from_numpy(np.ascontiguousarray(audio.T))[None])
+        return vae.normalise(mean)[0].T
+
+
 def decode(vae: VAE, latents: Tensor) -> Audio:
     """Return the sound of latents (T, 64) as float32 (1600·T, 2), −1..1."""
     with torch.no_grad():

@@ -22,7 +22,7 @@ from experiments.drift import Drift
 from experiments.limits import Divergence, Limits
 from experiments.plots import plot_drift, plot_table
 from experiments.results import Result, read, spread
-from experiments.steering import Steering
+from experiments.steering import SteeringTable
 from experiments.table import Table
 from sr_runtime.marked import fill
 
@@ -96,7 +96,7 @@ def command(
             "\n".join(speed_lines(json.loads((out / "rollout_speed.json").read_text()))),
         )
     _fill_one(out, page, "limits", Limits, limits_lines)
-    _fill_one(out, page, "steering", Steering, steering_lines)
+    _fill_one(out, page, "steering", SteeringTable, steering_lines)
     _fill_one(out, page, "codec", Codec, codec_lines)
     if (out / "drift.json").exists():
         drift = msgspec.json.decode((out / "drift.json").read_bytes(), type=Drift)
@@ -237,20 +237,21 @@ def limits_lines(limits: Limits, stem: str) -> list[str]:
     ]
 
 
-def steering_lines(found: Steering, stem: str) -> list[str]:
+def steering_lines(found: SteeringTable, stem: str) -> list[str]:
     """Return what turning the sound does as Markdown."""
-    heads = ["", *(head for head, _ in COLUMNS.values()), "hops turned"]
+    heads = ["", *(head for head, _ in COLUMNS.values()), "hops turned", "changes of side a second"]
     lines = [f"| {' | '.join(heads)} |", "|" + " --- |" * len(heads)]
     for row in found.rows:
         cells = [
             _cell([figures[metric] for figures in row.figures if metric in figures], form)
             for metric, (_, form) in COLUMNS.items()
         ]
-        lines.append(f"| {row.label} | {' | '.join(cells)} | {100 * row.turned:.0f} % |")
+        lines.append(f"| {row.label} | {' | '.join(cells)} | {100 * row.turned:.0f} % | {row.jumps:.2f} |")
     return [
         *lines,
         "",
-        f"{found.clips} validation clips, {found.seeds} seeds. Network `{found.network}`, commit "
+        f"{found.clips} validation clips, {found.seeds} seeds; the real sound changes sides "
+        f"{found.real_jumps:.2f} times a second. Network `{found.network}`, commit "
         f"`{found.commit}`; every figure: [{stem}.json]({stem}.json).",
         "",
         f"    {found.command}",

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors.torch import save_file
+from torch import Tensor
 
 from sr_runtime.data.store import Clip, ClipStore
 from sr_runtime.errors import DataError
@@ -111,6 +112,12 @@ def features_for(generator: Generator, store: ClipStore, clips: Sequence[Clip]) 
     cache = FeatureCache(store, vision, threads=threads, fit=generator.pca.fit())
     cache.fill(list(clips))
     return cache
+
+
+def grids_of(generator: Generator, features: FeatureCache, clip: Clip) -> Tensor:
+    """Return a clip's projected grids, float32 (hops, c, h, w)."""
+    with torch.no_grad():
+        return generator.grids(torch.from_numpy(np.array(features.read(clip), np.float32)))
 
 
 def _link(source: Path, target: Path) -> None:

@@ -9,11 +9,13 @@ import atexit
 import functools
 import shutil
 import tempfile
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 from unittest import mock
 
 import numpy as np
+import torch
 
 from sr_runtime.engine.bundle import Bundle, load_bundle
 from sr_runtime.export import compress
@@ -30,6 +32,9 @@ from sr_runtime.model.presets import (
     VisionConfig,
 )
 from sr_runtime.types import Frame
+
+if TYPE_CHECKING:
+    from sr_runtime.model.steering import Steering
 
 WINDOW = 12
 """Tokens: the ring wraps after 6 hops."""
@@ -51,8 +56,6 @@ CONFIG = ModelConfig(
 
 def small_networks() -> Networks:
     """Return fresh modules, always with the same weights, and latent statistics that are not the identity."""
-    import torch
-
     networks = networks_from_config(CONFIG, seed=1)
     generator = torch.Generator().manual_seed(2)
     latent = CONFIG.vae.latent
@@ -65,7 +68,17 @@ def small_networks() -> Networks:
         # Random convolutions under fresh batch norms let almost nothing through; real grids vary by about 1.
         noise = torch.rand(1, 3, 48, 64, generator=generator) * 255
         networks.generator.pca.basis /= networks.backbone(noise).std()
-    return networks
+    return replace(networks, steering=_random_steering(networks))
+
+
+def _random_steering(networks: Networks) -> Steering:
+    """Return a steering that often tells another side than is heard."""
+    from sr_runtime.model.steering import Panning, Steering
+
+    panning = Panning(CONFIG.vision)
+    panning.slopes.normal_(0.0, 4.0, generator=torch.Generator().manual_seed(3))
+    panning.constant.fill_(-64.0)  # so that pictures tell both sides
+    return Steering(panning, networks.vae).eval()
 
 
 @functools.cache

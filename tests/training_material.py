@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
-from sr_runtime.data.store import ClipMeta, ClipStore
+from sr_runtime.data.store import Clip, ClipMeta, ClipStore
 from sr_runtime.model.checkpoint import save_network
 from sr_runtime.model.presets import (
     AggregatorConfig,
@@ -19,7 +21,9 @@ from sr_runtime.model.presets import (
     VisionConfig,
 )
 from sr_runtime.model.vae import build_vae
+from sr_runtime.model.vae_compact import CompactVAE
 from sr_runtime.train.features import vision_key
+from sr_runtime.train.vae_compact import fit
 from sr_runtime.types import HOP_SAMPLES
 
 TINY = ModelConfig(
@@ -68,6 +72,26 @@ def _tones(hops: int, offset: int) -> np.ndarray:
     since = (time - offset * HOP_SAMPLES) % (10 * HOP_SAMPLES)
     tone = 0.5 * np.exp(-since / 3000) * np.sin(2 * np.pi * 440 / 48_000 * since)
     return (np.stack((tone, 0.5 * tone), 1) * 32767).astype(np.int16)
+
+
+class Heard:
+    """A clip of given sound, int16 (hops·1600, 2)."""
+
+    def __init__(self, pcm: npt.NDArray[np.int16]) -> None:
+        self.hops, self._pcm = len(pcm) // HOP_SAMPLES, pcm
+
+    def audio(self) -> npt.NDArray[np.int16]:
+        """Return it."""
+        return self._pcm
+
+
+def stereo_vae(clips: Sequence[Clip]) -> CompactVAE:
+    """Return a compact autoencoder that has heard clips, and the same with left and right exchanged."""
+    torch.manual_seed(0)
+    vae = CompactVAE(VAEConfig(kind="compact", compact=CompactVAEConfig(past_hops=1)))
+    sounds = [clip.audio() for clip in clips]
+    fit(vae, [Heard(pcm) for pcm in (*sounds, *(sound[:, ::-1].copy() for sound in sounds))])  # type: ignore[misc]
+    return vae.eval()
 
 
 def make_features(store: ClipStore, config: ModelConfig = TINY) -> None:

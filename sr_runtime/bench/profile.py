@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from sr_runtime.bench.hops import moving_pictures
-from sr_runtime.engine.bundle import GRAPH_NAMES
 from sr_runtime.engine.session import Engine
 from sr_runtime.errors import DataError
 from sr_runtime.live.pace import Pace
@@ -65,11 +64,12 @@ def profile(bundle: str, threads: int, seconds: float, trace: Path) -> list[Oper
     """
     with tempfile.TemporaryDirectory(prefix="sr-profile-") as folder:
         engine = Engine(bundle, threads=threads, profile_to=Path(folder))
-        starts = {name: engine.graph(name).profiling_started_ns() for name in GRAPH_NAMES}
+        names = engine.bundle.manifest.hop_graphs
+        starts = {name: engine.graph(name).profiling_started_ns() for name in names}
         hops = _run(engine, seconds, _clock_of(starts["vision"]))
-        events = {name: _events(engine.graph(name).end_profiling()) for name in GRAPH_NAMES}
+        events = {name: _events(engine.graph(name).end_profiling()) for name in names}
     first_us = hops[WARM_HOPS]["ts"]
-    kept = {name: _on_our_clock(events[name], starts[name], first_us) for name in GRAPH_NAMES}
+    kept = {name: _on_our_clock(events[name], starts[name], first_us) for name in names}
     _write(trace, {HOPS: hops[WARM_HOPS:], **kept})
     return _operators(kept, len(hops) - WARM_HOPS)
 

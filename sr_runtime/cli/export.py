@@ -30,6 +30,9 @@ def export(
     out: Annotated[Path, typer.Option(help="Folder of the bundle; an older bundle there is replaced.")],
     vae: Annotated[Path | None, typer.Option(help="Run folder of 'train vae'.")] = None,
     generator: Annotated[Path | None, typer.Option(help="Run folder of 'train stage1' or 'stage2'.")] = None,
+    steering: Annotated[
+        Path | None, typer.Option(help="Run folder of 'train steering'; without, the bundle does not steer.")
+    ] = None,
     precision: Annotated[
         Precision, typer.Option(help="int8 for CPUs, fp32 for GPUs and as the reference.")
     ] = Precision.INT8,
@@ -66,7 +69,7 @@ def export(
     if card_only:
         _write_card(console, out, _read_metrics(metrics))
         return
-    networks = _networks(vae, generator, preset if random_weights else None, vision_weights)
+    networks = _networks(vae, generator, preset if random_weights else None, vision_weights, steering)
     options: dict[str, Any] = {
         "name": name or out.resolve().name,
         "precision": precision.value,
@@ -84,7 +87,11 @@ def export(
 
 
 def _networks(
-    vae: Path | None, generator: Path | None, random_preset: str | None, vision_weights: Path | None
+    vae: Path | None,
+    generator: Path | None,
+    random_preset: str | None,
+    vision_weights: Path | None,
+    steering: Path | None,
 ) -> Networks:
     from sr_runtime.errors import ConfigError
     from sr_runtime.export.source import load_networks, random_networks
@@ -93,7 +100,7 @@ def _networks(
         return random_networks(random_preset)
     if vae is None or generator is None:
         raise ConfigError("export needs --vae RUN and --generator RUN (or --random-weights --preset NAME)")
-    return load_networks(vae, generator, vision_weights)
+    return load_networks(vae, generator, vision_weights, steering)
 
 
 def _read_metrics(path: Path | None) -> dict[str, Any] | None:

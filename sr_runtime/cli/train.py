@@ -3,6 +3,7 @@
 sr-runtime train vae      recordings → autoencoder
 sr-runtime train stage1   recordings + autoencoder → generator (diffusion)
 sr-runtime train stage2   the same, from stage 1 → few-step generator (consistency tuning)
+sr-runtime train steering   recordings + generator → map from picture to left and right
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ Threads = Annotated[int | None, typer.Option(help="CPU threads; all by default."
 Set = Annotated[list[str] | None, typer.Option("--set", help="Any other setting as key=value.")]
 
 train_app = typer.Typer(
-    help="Train a model on recordings: vae, then stage1, then stage2.", no_args_is_help=True
+    help="Train a model on recordings: vae, then stage1, stage2 and steering.", no_args_is_help=True
 )
 
 
@@ -180,6 +181,35 @@ def stage2_command(
             data, out, folder, settings, start, vision_weights, report=report, fill_report=print_filling
         )
     announce(done, out)
+
+
+@train_app.command("steering")
+def steering_command(
+    data: Data,
+    out: Out,
+    generator: Annotated[Path, typer.Option(help="Run or network folder of stage 1 or 2.")],
+    threads: Annotated[int, typer.Option(help="CPU threads of the picture encoder.")] = 1,
+) -> None:
+    """Fit the side that a picture tells, in closed form, for `sr-runtime export --steering`."""
+    from sr_runtime.train.steering import train_steering
+
+    facts = train_steering(
+        data,
+        out,
+        network_folder(generator) or generator,
+        threads,
+        lambda done, of: print_filling("features", done, of),
+    )
+    if "validation_agreement" in facts:
+        console.print(
+            f"tells the side of {facts['validation_agreement']:.0%} of {facts['validation_windows']:.0f} "
+            "clearly panned windows of the validation clips; chance is 50%",
+            highlight=False,
+            soft_wrap=True,
+        )
+    console.print(
+        f"done: fitted to {facts['windows']:.0f} windows, network in {out / 'network'}", highlight=False
+    )
 
 
 @train_app.command("features")

@@ -20,7 +20,10 @@ FORMAT: Final = "soundreactor-bundle"
 FORMAT_VERSION: Final = 2
 MANIFEST: Final = "model.json"
 GRAPH_NAMES: Final = ("vision", "transformer", "condition", "head", "decoder")
-OPTIONAL_GRAPH_NAMES: Final = ("encoder",)
+STEERING: Final = "steering"
+"""Optional graph, run between head and decoder."""
+PANNING: Final = "panning"
+"""State entry of bundles that steer."""
 HOST_STATE: Final = frozenset(
     {"hop", "position", "null_start", "is_prepared", "has_frame", "image", "prev_grid"}
     | {"audio_token", "audio_hidden", "dc_block", "last_sample"}
@@ -141,6 +144,12 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     parameters: int = 0
     training: dict[str, Any] = {}
     parity: dict[str, Any] = {}
+
+    @property
+    def hop_graphs(self) -> tuple[str, ...]:
+        """Names of the graphs that a hop runs, in the order of the data."""
+        *first, decoder = GRAPH_NAMES
+        return (*first, STEERING, decoder) if STEERING in self.graphs else GRAPH_NAMES
 
 
 class Bundle:
@@ -290,7 +299,8 @@ def _read_constants(path: Path) -> dict[str, np.ndarray]:
 
 
 def _check_state(manifest: Manifest, constants: dict[str, np.ndarray]) -> None:
-    missing = sorted(HOST_STATE - {spec.name for spec in manifest.state})
+    wanted_state = HOST_STATE | ({PANNING} if STEERING in manifest.graphs else frozenset())
+    missing = sorted(wanted_state - {spec.name for spec in manifest.state})
     if missing:
         raise BundleError(f"{MANIFEST}: state lacks {missing}; export the bundle again with this version")
     wanted = {"null_token"} | {spec.initial for spec in manifest.state if isinstance(spec.initial, str)}

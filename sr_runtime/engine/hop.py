@@ -4,7 +4,7 @@ A session keeps the books (settings, hop numbers, guard); this keeps the network
 as many sessions at once as have a hop due. No session's sound depends on who else is computed with it.
 
     audio tokens ─► transformer ─┐ (prepare: needs no frame)
-    frames ─► vision ─► transformer ─► guidance ─► head ─► decoder
+    frames ─► vision ─► transformer ─► guidance ─► head ─► (steering) ─► decoder
 
 Called by sessions. Thread: inference.
 """
@@ -20,11 +20,12 @@ import numpy as np
 import numpy.typing as npt
 
 from sr_runtime.engine.backends.onnx import OnnxBackend
-from sr_runtime.engine.bundle import Bundle
+from sr_runtime.engine.bundle import STEERING, Bundle
 from sr_runtime.engine.decoder import DecoderStage
 from sr_runtime.engine.head import Draw, HeadStage
 from sr_runtime.engine.member import Member, who_changes_places
 from sr_runtime.engine.settings import SamplingSettings, most_levels
+from sr_runtime.engine.steering import SteeringStage
 from sr_runtime.engine.timings import Stopwatch
 from sr_runtime.engine.transformer import NextToken, TransformerStage
 from sr_runtime.engine.vision import VisionStage
@@ -55,12 +56,12 @@ class Computed:
     """A hop's result, before anybody has looked whether it is sound.
 
     Attributes:
-        latent: What the head drew, normalised, float32 (1, latent size).
+        latent: What is decoded, normalised, float32 (1, latent size).
         audio: float32 (1600, 2), valid until the next hop.
         vision_ms: What each part took, for all sessions together; parts that a device runs as one are 0, and
             all is ``decoder_ms``.
         transformer_ms: Likewise; the pass of the video token.
-        head_ms: Likewise.
+        head_ms: Likewise; steering is part of it.
         decoder_ms: Likewise.
     """
 
@@ -141,6 +142,7 @@ class OnnxHops:
         self._vision = VisionStage(graph("vision"), manifest.image, capacity)
         self._transformer = TransformerStage(graph("transformer"), manifest.transformer, capacity)
         self._head = HeadStage(graph("condition"), graph("head"), capacity, most_levels(manifest.sampling))
+        self._steering = SteeringStage(graph(STEERING), capacity) if STEERING in manifest.graphs else None
         self._decoder = DecoderStage(graph("decoder"), capacity)
 
     @property
@@ -182,6 +184,8 @@ class OnnxHops:
                 for d, vectors in zip(due, hidden, strict=True)
             ]
         )
+        if self._steering is not None:
+            latents = self._steering.steer(members, latents)
         head_ms = watch.lap()
         sounds = self._decoder.decode(members, latents)
         decoder_ms = watch.lap()

@@ -1,7 +1,7 @@
 """One stream of sound: frames in, 1600 samples out, thirty times a second, for as long as you like.
 
     audio token ─► transformer ─┐ (prepare: needs no frame)
-    frame ─► vision ─► transformer ─► guidance ─► head ─► decoder ─► guard ─► 1600 samples
+    frame ─► vision ─► transformer ─► guidance ─► head ─► (steering) ─► decoder ─► guard ─► 1600 samples
 
 An :class:`Engine` loads a bundle once; each :class:`Session` has its own state. Sessions that were opened as
 shared are computed together by :func:`step_together`, which costs less than one after the other; what a
@@ -159,7 +159,7 @@ class Session:
         relief: What it goes without for the time being.
         timings: What the newest hop cost.
         counters: Hops, repeated frames, resets after a broken hop.
-        latent: What the newest hop drew, normalised, float32 (1, latent size).
+        latent: What the newest hop decoded, normalised, float32 (1, latent size).
 
     Thread: inference.
     """

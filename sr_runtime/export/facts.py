@@ -64,7 +64,9 @@ def manifest_facts(
         "latent_size": config.vae.latent,
         "transformer": transformer,
         "sampling": _sampling(networks, options),
-        "state": session_state(image, grid, transformer, _decoder_states(networks)),
+        "state": session_state(
+            image, grid, transformer, _decoder_states(networks), steers=networks.steering is not None
+        ),
         "parameters": _parameter_count(networks),
         "training": training,
         "parity": parity,

@@ -57,18 +57,19 @@ def stream(session: Session, frames: Sequence[Frame | None]) -> tuple[Latents, A
 def offline_latents(
     networks: Networks, frames: Sequence[Frame], latents: Latents, settings: SamplingSettings
 ) -> Latents:
-    """Return what torch draws at every hop, given the pictures and the latents before it.
+    """Return the latent that torch would decode at every hop, given the pictures and the latents before it.
 
     Args:
         networks: The torch modules.
         frames: One picture per hop, of the model's size; a repeated frame is there twice.
-        latents: History, (hops, latent): what a session drew.
+        latents: History, (hops, latent): what a session decoded.
         settings: Guidance, seed and noise levels of that session.
     """
     with torch.no_grad():
-        z = _conditions(networks, frames, latents, settings.guidance)
-        drawn = [_draw(networks, z[hop : hop + 1], hop, settings) for hop in range(len(z))]
-    return np.asarray(torch.cat(drawn).numpy())
+        grids = _grids(networks, frames)
+        z = _conditions(networks, grids, latents, settings.guidance)
+        drawn = torch.cat([_draw(networks, z[hop : hop + 1], hop, settings) for hop in range(len(z))])
+        return np.asarray(_steered(networks, drawn, grids).numpy())
 
 
 def offline_sound(networks: Networks, latents: Latents, chunk: int) -> npt.NDArray[np.float64]:
@@ -88,10 +89,23 @@ def relative_error(found: npt.NDArray[np.floating], expected: npt.NDArray[np.flo
     return float(np.abs(found - expected).max() / np.abs(expected).max())
 
 
-def _conditions(networks: Networks, frames: Sequence[Frame], latents: Latents, guidance: float) -> Tensor:
-    generator = networks.generator
+def _grids(networks: Networks, frames: Sequence[Frame]) -> Tensor:
     images = torch.from_numpy(np.stack(frames)).permute(0, 3, 1, 2).float()
-    grids = generator.project(networks.backbone(images))[None]
+    return networks.generator.project(networks.backbone(images))
+
+
+def _steered(networks: Networks, drawn: Tensor, grids: Tensor) -> Tensor:
+    if networks.steering is None:
+        return drawn
+    told, turned = torch.zeros(1), []
+    for latent, grid in zip(drawn, grids, strict=True):
+        latent, told = networks.steering(latent[None], grid[None], told)
+        turned.append(latent)
+    return torch.cat(turned)
+
+
+def _conditions(networks: Networks, grids: Tensor, latents: Latents, guidance: float) -> Tensor:
+    generator, grids = networks.generator, grids[None]
     differences = sequence_differences(grids, first=networks.config.vision.first_difference)
     history = torch.from_numpy(latents)[None]
     seen = generator.condition(grids, differences, history)

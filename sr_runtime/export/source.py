@@ -20,10 +20,12 @@ from sr_runtime.model.checkpoint import (
     load_config,
     load_facts,
     load_generator,
+    load_panning,
     load_vae,
 )
 from sr_runtime.model.generator import Generator
 from sr_runtime.model.presets import ModelConfig, preset
+from sr_runtime.model.steering import Steering
 from sr_runtime.model.vae import VAE, build_vae
 from sr_runtime.model.vision import FrozenBackbone, build_backbone
 
@@ -39,7 +41,8 @@ class Networks:
         backbone: The frozen picture encoder.
         generator: From stage 1 or stage 2.
         vae: The auto-encoder whose latents the generator learned.
-        training: Facts of both trainings, for ``model.json``.
+        training: Facts of all trainings, for ``model.json``.
+        steering: Turns sounds to the side that the picture tells, or None.
     """
 
     config: ModelConfig
@@ -47,6 +50,7 @@ class Networks:
     generator: Generator
     vae: VAE
     training: dict[str, Any]
+    steering: Steering | None = None
 
     @property
     def sampler(self) -> str:
@@ -55,28 +59,37 @@ class Networks:
         return "heun" if stage.replace("_", "").lower() == "stage1" else "consistency"
 
 
-def load_networks(vae: Path, generator: Path, vision_weights: Path | None = None) -> Networks:
+def load_networks(
+    vae: Path, generator: Path, vision_weights: Path | None = None, steering: Path | None = None
+) -> Networks:
     """Load trained networks.
 
     Args:
         vae: A run folder of ``train vae``, or its ``network`` folder.
         generator: A run folder of ``train stage1`` or ``train stage2``, or its ``network`` folder.
         vision_weights: Checkpoint of the frozen backbone where it is not an installed package.
+        steering: A run folder of ``train steering``, or its ``network`` folder; None: the bundle does not
+            steer.
 
     Raises:
-        BundleError: A folder has no network, or the two do not belong together.
+        BundleError: A folder has no network, or they do not belong together.
     """
     vae_folder, generator_folder = network_folder(vae), network_folder(generator)
     config = load_config(generator_folder)
     _check_pair(load_config(vae_folder), config, vae_folder)
     training = {"vae": load_facts(vae_folder), "generator": load_facts(generator_folder)}
     _compare_keys(vae_folder, training["generator"])
+    loaded = load_vae(vae_folder)
+    steers = None
+    if steering is not None:
+        steers, training["steering"] = _load_steering(network_folder(steering), config, loaded)
     return Networks(
         config,
         build_backbone(config.vision, vision_weights),
         load_generator(generator_folder),
-        load_vae(vae_folder),
+        loaded,
         training,
+        steers,
     )
 
 
@@ -110,6 +123,16 @@ def network_folder(path: Path) -> Path:
         f"{path}: no network there (expected config.json and weights.safetensors in it or in "
         f"{path / 'network'}); name the folder that sr-runtime train wrote"
     )
+
+
+def _load_steering(folder: Path, config: ModelConfig, vae: VAE) -> tuple[Steering, dict[str, Any]]:
+    """Return what steers, and the facts of its fit."""
+    if load_config(folder).vision != config.vision:
+        raise BundleError(
+            f"{folder}: fitted to another picture encoder than the generator's; fit it again with: "
+            "sr-runtime train steering --generator RUN"
+        )
+    return Steering(load_panning(folder), vae).eval(), load_facts(folder)
 
 
 def _compare_keys(vae: Path, generator_facts: dict[str, Any]) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 import onnx
 
 from sr_runtime.engine.backends.torch_cuda.weights import write_torch_networks
-from sr_runtime.engine.bundle import Manifest, load_bundle
+from sr_runtime.engine.bundle import STEERING, Manifest, load_bundle
 from sr_runtime.export.card import write_card
 from sr_runtime.export.compress import QUANTISE_FROM_ELEMENTS, quantised
 from sr_runtime.export.facts import ExportOptions, manifest_facts
@@ -31,6 +31,7 @@ from sr_runtime.model.graphs import (
     EncoderGraph,
     Graph,
     HeadGraph,
+    SteeringGraph,
     TransformerStepGraph,
     VisionGraph,
     session_constants,
@@ -76,7 +77,10 @@ def export_bundle(
 
 
 def _torch_writer(networks: Networks) -> Callable[[Path], Sequence[Path]]:
-    return lambda folder: write_torch_networks(folder, networks.backbone, networks.generator, networks.vae)
+    panning = networks.steering.panning if networks.steering else None
+    return lambda folder: write_torch_networks(
+        folder, networks.backbone, networks.generator, networks.vae, panning
+    )
 
 
 def _graphs(networks: Networks, options: ExportOptions) -> dict[str, Graph]:
@@ -87,6 +91,8 @@ def _graphs(networks: Networks, options: ExportOptions) -> dict[str, Graph]:
         "head": HeadGraph(networks.generator),
         "decoder": DecoderGraph(networks.vae),
     }
+    if networks.steering:
+        graphs[STEERING] = SteeringGraph(networks.steering, networks.generator)
     if options.with_encoder:
         graphs["encoder"] = EncoderGraph(networks.vae)
     return graphs

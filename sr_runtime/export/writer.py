@@ -18,6 +18,7 @@ import onnx
 from sr_runtime.engine.backends.torch_cuda.backend import TORCH
 from sr_runtime.engine.bundle import (
     MANIFEST,
+    PANNING,
     FileSpec,
     GraphSpec,
     ImageSpec,
@@ -36,6 +37,7 @@ def session_state(
     grid_shape: tuple[int, ...],
     transformer: TransformerSpec,
     decoder_states: tuple[StateSpec, ...],
+    steers: bool = False,
 ) -> tuple[StateSpec, ...]:
     """Return the description of a whole session's state, in the order of the data flow."""
     width, window = transformer.width, transformer.window
@@ -52,6 +54,7 @@ def session_state(
         StateSpec("audio_token", (1, 1, width), "float32", "bos"),
         StateSpec("audio_hidden", (1, 1, width), "float32"),
         *(StateSpec(name, cache_shape, "float32") for name in cache),
+        *((StateSpec(PANNING, (1,), "float32"),) if steers else ()),
         *decoder_states,
         StateSpec("dc_block", (1, 2), "float64"),
         StateSpec("last_sample", (2,), "float32"),

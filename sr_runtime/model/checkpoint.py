@@ -22,6 +22,7 @@ from sr_runtime.model.vae import VAE, build_vae
 
 if TYPE_CHECKING:
     from sr_runtime.model.generator import Generator
+    from sr_runtime.model.steering import Panning
 
 FORMAT_VERSION = 1
 CONFIG_FILE = "config.json"
@@ -38,12 +39,13 @@ def save_network(
 
     Args:
         path: Folder, made if missing.
-        module: A :class:`~sr_runtime.model.vae.VAE` or :class:`~sr_runtime.model.generator.Generator`.
+        module: A :class:`~sr_runtime.model.vae.VAE`, :class:`~sr_runtime.model.generator.Generator` or
+            :class:`~sr_runtime.model.steering.Panning`.
         config: The whole model's config, or :func:`config_to_dict`'s output; also for a VAE alone.
         facts: Anything JSON can hold about how the weights came to be (steps, data, metrics).
     """
     plain = config_to_dict(config) if isinstance(config, ModelConfig) else dict(config)
-    kind = "vae" if isinstance(module, VAE) else "generator"
+    kind = "vae" if isinstance(module, VAE) else type(module).__name__.lower()
     document = {"format": FORMAT_VERSION, "kind": kind, "config": plain, "facts": dict(facts or {})}
     path.mkdir(parents=True, exist_ok=True)
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in module.state_dict().items()}
@@ -78,6 +80,15 @@ def load_generator(path: Path) -> Generator:
     generator = Generator(load_config(path))
     _load_weights(generator, path)
     return generator.eval()
+
+
+def load_panning(path: Path) -> Panning:
+    """Load the map from picture to side, on the CPU."""
+    from sr_runtime.model.steering import Panning
+
+    panning = Panning(load_config(path).vision)
+    _load_weights(panning, path)
+    return panning
 
 
 def load_weights(path: Path) -> dict[str, Tensor]:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from sr_runtime.model.generator import Generator
+from sr_runtime.model.steering import Steering
 from sr_runtime.model.transformer import KeyValue
 from sr_runtime.model.vae import VAE
 from sr_runtime.model.vae_oobleck import OobleckVAE
@@ -160,6 +161,41 @@ class HeadGraph(Graph):
             torch.randn(ROWS, self.generator.config.vae.latent),
             sigma,
             torch.randn(ROWS, modulation.out_features),
+        )
+
+
+class SteeringGraph(Graph):
+    """latent, grid, panning → steered, audio_token, panning_new."""
+
+    input_names = ("latent", "grid", "panning")
+    output_names = ("steered", "audio_token", "panning_new")
+
+    def __init__(self, steering: Steering, generator: Generator) -> None:
+        super().__init__()
+        self.steering = steering
+        self.generator = generator
+
+    def forward(self, latent: Tensor, grid: Tensor, panning: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Turn one hop.
+
+        Args:
+            latent: Normalised, float32 (N, latent), as the head drew it.
+            grid: Of the picture that the hop sees, (N, c, h, w).
+            panning: As of the hop before, dB, float32 (N,); 0 at first.
+
+        Returns:
+            The latent to decode, its typed audio token (N, 1, width), and the panning told now (N,).
+        """
+        steered, told = self.steering(latent, grid, panning)
+        return steered, self.generator.audio_token(steered).unsqueeze(1), told
+
+    def example_inputs(self) -> tuple[Tensor, ...]:
+        """See :meth:`Graph.example_inputs`."""
+        config = self.generator.config
+        return (
+            torch.randn(ROWS, config.vae.latent) * 0.5,
+            torch.randn(ROWS, config.vision.channels, *config.vision.grid_shape),
+            torch.randn(ROWS) * 5.0,
         )
 
 

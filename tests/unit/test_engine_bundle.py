@@ -45,6 +45,13 @@ def test_a_damaged_graph_is_refused(folder: Path) -> None:
         load_bundle(folder)
 
 
+def test_a_bundle_that_steers_has_to_remember_what_was_told(folder: Path) -> None:
+    manifest = json.loads((folder / MANIFEST).read_text())
+    edit(folder, graphs={**manifest["graphs"], "steering": manifest["graphs"]["head"]})
+    with pytest.raises(BundleError, match=r"state lacks \['panning'\]"):
+        load_bundle(folder)
+
+
 def test_a_missing_graph_is_refused(folder: Path) -> None:
     (folder / "head.onnx").unlink()
     with pytest.raises(BundleError, match=r"head\.onnx is named in model\.json but missing"):

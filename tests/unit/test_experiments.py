@@ -13,7 +13,7 @@ import torch
 
 from experiments import average, codec, drift, limits, render, steering
 from experiments.drift_measures import judge_take, loop_strength, ratio_interval, spectral_centroid_hz
-from experiments.listening import Panel
+from experiments.listening import Panel, encode
 from experiments.render import TABLES, load_table
 from experiments.results import read
 from experiments.runner import run_table
@@ -28,13 +28,14 @@ from sr_runtime.evaluate.yamnet import Yamnet
 from sr_runtime.model.checkpoint import load_generator, save_network
 from sr_runtime.model.generator import Generator
 from sr_runtime.model.presets import CompactVAEConfig, VAEConfig
+from sr_runtime.model.steering import Mirror, Panning
 from sr_runtime.model.vae_compact import CompactVAE
 from sr_runtime.train.features import FeatureCache, vision_key
 from sr_runtime.train.rollout import Memory, Sampling
-from sr_runtime.train.vae_compact import Moments, fit, regression
+from sr_runtime.train.vae_compact import Moments, regression
 from sr_runtime.types import HOP_SAMPLES
 from tests.conftest import missing
-from tests.training_material import TINY, make_features, make_vae
+from tests.training_material import TINY, make_features, make_vae, stereo_vae
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*pkg_resources.*")
 HOPS = 60
@@ -223,13 +224,20 @@ def test_every_table_is_whole_and_within_the_limit(name):
     assert f"<!-- {name}:start -->" in page.read_text()
 
 
-def test_an_interrupted_hour_goes_on_as_if_unbroken(place, monkeypatch):
-    monkeypatch.setattr(drift, "with_times", lambda way, stage, nfe: replace(way, consistency_times=(80.0,)))
+@pytest.mark.parametrize("is_steered", [False, True])
+def test_an_interrupted_hour_goes_on_as_if_unbroken(place, monkeypatch, tmp_path, is_steered):
+    sampling = Sampling(1.5, consistency_times=(80.0,))
+    panning = None
+    if is_steered:
+        panning = tmp_path / "panning"
+        fitted = Panning(TINY.vision)
+        fitted.slopes.normal_(0.0, 20.0, generator=torch.Generator().manual_seed(0))
+        save_network(panning, fitted, TINY)
     monkeypatch.setattr("experiments.drift_measures.SEGMENT_PATCHES", 1)
     network = train(TRAINED, place) / "network"
 
     def hour(folder: str) -> drift.Hour:
-        return drift.Hour(place.main, place.vae, network, place.out / folder, 2, seconds=2.0, guidance=1.5)
+        return drift.Hour(place.main, place.vae, network, place.out / folder, 2, 2.0, sampling, panning)
 
     whole = hour("whole")
     whole.play(0)
@@ -242,6 +250,7 @@ def test_an_interrupted_hour_goes_on_as_if_unbroken(place, monkeypatch):
     assert one.takes == other.takes
     assert one.takes[0] != one.takes[1]
     assert one.minutes == pytest.approx(1 / 15)
+    assert bool(whole.turning and whole.turning.share) == is_steered
     assert len(one.kad) == 2
     assert "| KAD against the real take |" in "\n".join(render.drift_lines(one, "research/drift"))
 
@@ -290,90 +299,30 @@ def test_what_is_left_to_be_won_reaches_the_page(place):
     assert "    again" in lines
 
 
-def test_the_side_is_read_off_where_it_is_seen_and_nowhere_else():
-    rng = np.random.default_rng(0)
-    seen, shown = rng.standard_normal((2, 2000, 5))
-    tells = limits.PanningMap.of(seen, 6.0 * np.sign(seen[:, 2]))(shown)
-    assert np.mean(np.sign(tells) == np.sign(shown[:, 2])) > 0.95
-    blind, truth = np.sign(rng.standard_normal((2, 2000)))
-    nothing = limits.PanningMap.of(seen, 6.0 * blind)(shown)
-    assert np.mean(np.sign(nothing) == truth) == pytest.approx(0.5, abs=0.05)
-
-
-class Heard:
-    """A clip of given sound."""
-
-    def __init__(self, pcm: np.ndarray) -> None:
-        self.hops, self._pcm = len(pcm) // HOP_SAMPLES, pcm
-
-    def audio(self) -> np.ndarray:
-        """Return it, int16 (hops × 1600, 2)."""
-        return self._pcm
-
-
-@pytest.fixture(scope="module")
-def panning_vae(data) -> CompactVAE:
-    """A compact autoencoder that has heard sounds on the left and the same on the right."""
-    torch.manual_seed(0)
-    vae = CompactVAE(VAEConfig(kind="compact", compact=CompactVAEConfig(past_hops=1)))
-    sounds = [clip.audio() for clip in ClipStore(data).clips("train")]
-    fit(vae, [Heard(pcm) for pcm in (*sounds, *(sound[:, ::-1].copy() for sound in sounds))])
-    return vae.eval()
-
-
-def test_a_mirrored_latent_sounds_from_the_other_side(panning_vae, data):
-    mirror = steering.Mirror.of(panning_vae)
-    sound = ClipStore(data).clips("validation")[0].audio().astype(np.float32).T / 32768.0
-    with torch.no_grad():
-        latents = panning_vae.normalise(panning_vae.encode(torch.from_numpy(sound)[None])[0])[0].T
-    loud = latents[mirror.balance(latents) > 0.3]
-    assert len(loud) > 3
-    torch.testing.assert_close(mirror.balance(mirror(loud)), -mirror.balance(loud), rtol=0.2, atol=0.1)
-    left, right, side = mirror.levels_of(loud).unbind(2)
-    exchanged = torch.stack((right, left, side), dim=2)
-    torch.testing.assert_close(mirror.levels_of(mirror(loud)), exchanged, rtol=0.05, atol=0.2)
-
-
-def test_only_what_leans_to_the_wrong_side_is_turned(panning_vae):
-    mirror = steering.Mirror.of(panning_vae)
-    torch.manual_seed(1)
-    latents = 0.5 * torch.randn(40, 64)
-    leans = mirror.balance(latents).sign()
-    turning = steering.Turning(torch.stack([3 * leans, -3 * leans, -0.1 * leans], dim=1), mirror)
-    assert torch.equal(turning(0, latents), latents)  # told what they do
-    turned = turning(1, latents)
-    is_clear = mirror.balance(latents).abs() > steering.LEAST_BALANCE
-    assert torch.equal(turned[is_clear], mirror(latents)[is_clear])
-    assert torch.equal(turned[~is_clear], latents[~is_clear])
-    assert torch.equal(turning(2, latents), latents)  # told too little
-    assert turning.share == pytest.approx(is_clear.float().mean().item() / 3)
-
-
-def test_what_is_told_is_smoothed_causally():
-    told = np.zeros((1, 4))
-    told[0, 1] = 1.0
-    kept, new = steering.SMOOTHING, 1 - steering.SMOOTHING
-    assert steering.smoothed(told)[0].tolist() == pytest.approx([0.0, new, new * kept, new * kept**2])
-
-
-def test_turned_takes_reach_the_page(place, panning_vae, tmp_path):
-    save_network(tmp_path / "vae", panning_vae, replace(TINY, vae=panning_vae.config))
+def test_turned_takes_reach_the_page(place, data, tmp_path):
+    vae = stereo_vae(ClipStore(data).clips("train"))
+    save_network(tmp_path / "vae", vae, replace(TINY, vae=vae.config))
     network, sampling = train(TUNED, place) / "network", Sampling(1.5, consistency_times=(80.0, 0.8))
     subject = Subject(ClipStore(place.data), tmp_path / "vae", network, sampling, 4 / 3600, 4, 2, "again")
     drawn, turned = (found := steering.measure(subject)).rows
     assert drawn.turned == 0.0
     assert 0.0 < turned.turned < 1.0
     assert [figures["side"] for figures in drawn.figures] != [figures["side"] for figures in turned.figures]
-    assert "| turned as the picture tells | " in "\n".join(render.steering_lines(found, "research/steering"))
+    page = "\n".join(render.steering_lines(found, "research/steering"))
+    assert "| turned as the picture tells | " in page
+    assert f"changes sides {found.real_jumps:.2f} times a second" in page
 
 
-def test_what_moved_stands_beside_what_is_seen():
-    grids = torch.zeros(4, 1, 4, 16)
-    grids[2:, 0, 0, 0] = 8.0  # a corner lights up in the third picture
-    seen, moved, _ = np.split(limits.columns_of(grids), 3, axis=1)
-    assert seen[:, 0].tolist() == [0.0, 0.0, 2.0, 2.0]
-    assert moved[:, 0].tolist() == [0.0, 0.0, 2.0, 0.0]
-    assert not seen[:, 1:].any()
+def test_a_change_of_side_counts_where_both_sides_are_clear(data):
+    clips = ClipStore(data).clips("train")
+    mirror = Mirror(vae := stereo_vae(clips))
+    latents = encode(vae, clips[0].audio().astype(np.float32) / np.float32(32768.0))
+    clear = latents[mirror.balance(latents).argmax()]
+    assert mirror.balance(clear[None]) > steering.CLEAR_BALANCE
+    still, turned = clear.expand(30, 64), torch.stack([clear, mirror(clear[None])[0]]).repeat(15, 1)
+    assert mirror.balance(turned[1:2]) < -steering.CLEAR_BALANCE
+    assert steering.jumps_per_s(mirror, still[None]) == 0.0
+    assert steering.jumps_per_s(mirror, turned[None]) == pytest.approx(30.0)
 
 
 def test_options_of_listening_are_kept_with_the_result(place, tmp_path):

@@ -23,6 +23,7 @@ from sr_runtime.train.rollout import (
     roll_out,
     video_tokens,
 )
+from sr_runtime.train.steering import Turning, told_by
 from tests.small_model import moving_pictures, small_bundle, small_networks
 from tests.training_material import TINY
 
@@ -66,7 +67,11 @@ def test_it_draws_what_a_session_draws(sampler: str, nfe: int) -> None:
         if sampler == "consistency"
         else Sampling(2.0, heun_times=[*times, 0.0])
     )
-    found = generate_latents(networks.generator.eval(), grids, [7], sampling)[0].numpy()
+    assert networks.steering is not None
+    turning = Turning(networks.steering, told_by(networks.steering, grids[0])[None])
+    video = video_tokens(networks.generator.eval(), grids)
+    found = roll_out(networks.generator, video, [7], sampling, change=turning)[0].numpy()
+    assert 0.1 < turning.share < 0.9, "both what is turned and what is not should be compared"
     # Both go on from their own latents, so rounding adds up: 2e-7 measured after 24 hops.
     assert np.abs(found - expected).max() < 1e-3 * np.abs(expected).max()
 

@@ -25,7 +25,7 @@ from sr_runtime.engine.backends.providers import (
     uses_cuda_graphs,
     why_absent,
 )
-from sr_runtime.engine.bundle import GRAPH_NAMES, Bundle, GraphSpec, TensorSpec
+from sr_runtime.engine.bundle import Bundle, GraphSpec, TensorSpec
 from sr_runtime.errors import BundleError, ConfigError, DeviceError, MissingDependency
 
 if TYPE_CHECKING:
@@ -221,7 +221,10 @@ def _open_on(bundle: Bundle, device: str, threads: int, profile_to: Path | None)
     if why:
         raise DeviceError(f"--device {device}: {why}")
     memory = None if device == "cpu" else GpuMemory()
-    sessions = {name: _open_graph(bundle, name, device, threads, memory, profile_to) for name in GRAPH_NAMES}
+    sessions = {
+        name: _open_graph(bundle, name, device, threads, memory, profile_to)
+        for name in bundle.manifest.hop_graphs
+    }
     return device, memory, sessions
 
 

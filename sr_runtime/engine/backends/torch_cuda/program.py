@@ -18,7 +18,7 @@ from torch import Tensor
 
 from sr_runtime.engine.backends.torch_cuda.backend import HOST_ONLY
 from sr_runtime.engine.backends.torch_cuda.weights import TorchNetworks
-from sr_runtime.engine.bundle import Bundle, SamplerName
+from sr_runtime.engine.bundle import PANNING, Bundle, SamplerName
 from sr_runtime.engine.rings import is_ring
 from sr_runtime.model.attention import MASKED
 from sr_runtime.model.edm import consistency_sample, heun_sample
@@ -163,7 +163,7 @@ class HopProgram:
         seen, blind = self._append(token.unsqueeze(1).float(), null)
         guided = guide(seen[:, 0], blind[:, 0], memory.guidance[: self.count, None])
         z = torch.cat((self._get("audio_hidden")[:, 0], guided), dim=-1)
-        latent = self._draw(z, sampler, sigmas)
+        latent = self._steered(self._draw(z, sampler, sigmas), grid)
         memory.latent[: self.count].copy_(latent)
         self._put("audio_token", generator.audio_token(latent).unsqueeze(1))
         self.decode(latent)
@@ -212,6 +212,15 @@ class HopProgram:
         if sampler == "heun":
             return heun_sample(denoise, noise[0], [*sigmas, 0.0])
         return consistency_sample(denoise, noise[: len(sigmas)], sigmas)
+
+    def _steered(self, latent: Tensor, grid: Tensor) -> Tensor:
+        """Return latents (count, latent), turned to the side that the picture tells if the bundle steers."""
+        steering = self.networks.steering
+        if steering is None:
+            return latent
+        latent, told = steering(latent, grid, self._get(PANNING))
+        self._put(PANNING, told)
+        return latent
 
     def decode(self, latent: Tensor) -> None:
         """Make the hop's sound of its latents (count, latent)."""

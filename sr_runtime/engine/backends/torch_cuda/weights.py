@@ -2,6 +2,7 @@
 
     BUNDLE/torch/generator/   config.json, weights.safetensors     (as training writes them)
     BUNDLE/torch/vae/         the same
+    BUNDLE/torch/steering/    the same, where the bundle steers
     BUNDLE/torch/backbone.safetensors                               the frozen picture encoder
 
 Called by the torch backend (read) and by export (write). Thread: any.
@@ -17,10 +18,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from sr_runtime.engine.backends.torch_cuda.backend import torch_folder
-from sr_runtime.engine.bundle import Bundle
+from sr_runtime.engine.bundle import STEERING, Bundle
 from sr_runtime.errors import BundleError
-from sr_runtime.model.checkpoint import load_generator, load_vae, save_network
+from sr_runtime.model.checkpoint import load_generator, load_panning, load_vae, save_network
 from sr_runtime.model.generator import Generator
+from sr_runtime.model.steering import Panning, Steering
 from sr_runtime.model.vae import VAE
 from sr_runtime.model.vae_oobleck import OobleckVAE
 from sr_runtime.model.vision import FrozenBackbone, build_backbone
@@ -39,6 +41,7 @@ class TorchNetworks:
         vae: In fp32: convolutions of this depth overflow half precision.
         dtype: Of the rings too.
         device: Where.
+        steering: In fp32; None: the bundle does not steer.
     """
 
     backbone: FrozenBackbone
@@ -46,6 +49,7 @@ class TorchNetworks:
     vae: VAE
     dtype: torch.dtype
     device: torch.device
+    steering: Steering | None = None
 
 
 def load_torch_networks(bundle: Bundle, device: torch.device, dtype: torch.dtype) -> TorchNetworks:
@@ -61,13 +65,21 @@ def load_torch_networks(bundle: Bundle, device: torch.device, dtype: torch.dtype
         backbone.load_state_dict(load_file(folder / BACKBONE))
     except (OSError, SafetensorError, RuntimeError) as error:
         raise BundleError(f"{folder / BACKBONE}: {error}; export the bundle again") from None
-    return on_device(backbone, generator, vae, device, dtype)
+    steers = STEERING in bundle.manifest.graphs
+    panning = load_panning(folder / STEERING) if steers else None
+    return on_device(backbone, generator, vae, device, dtype, panning)
 
 
 def on_device(
-    backbone: FrozenBackbone, generator: Generator, vae: VAE, device: torch.device, dtype: torch.dtype
+    backbone: FrozenBackbone,
+    generator: Generator,
+    vae: VAE,
+    device: torch.device,
+    dtype: torch.dtype,
+    panning: Panning | None = None,
 ) -> TorchNetworks:
     """Move networks to a device, each part in its precision."""
+    steering = None if panning is None else Steering(panning, vae).to(device).eval()
     for module in (backbone, generator, vae):
         module.to(device).eval().requires_grad_(False)
     for part in (
@@ -81,15 +93,21 @@ def on_device(
     if isinstance(vae, OobleckVAE):
         vae.fold_weight_norm()
         vae.fold_activations()
-    return TorchNetworks(backbone, generator, vae, dtype, device)
+    return TorchNetworks(backbone, generator, vae, dtype, device, steering)
 
 
 def write_torch_networks(
-    folder: Path, backbone: FrozenBackbone, generator: Generator, vae: VAE
+    folder: Path,
+    backbone: FrozenBackbone,
+    generator: Generator,
+    vae: VAE,
+    panning: Panning | None = None,
 ) -> tuple[Path, ...]:
     """Write what :func:`load_torch_networks` reads into ``folder``; returns the files."""
     save_network(folder / "generator", generator, generator.config)
     save_network(folder / "vae", vae, {"vae": vae.config})
+    if panning is not None:
+        save_network(folder / STEERING, panning, generator.config)
     weights = {name: tensor.contiguous() for name, tensor in backbone.state_dict().items()}
     save_file(weights, folder / BACKBONE)
     return tuple(sorted(path for path in folder.rglob("*") if path.is_file()))
