@@ -227,9 +227,12 @@ def test_every_table_is_whole_and_within_the_limit(name):
 @pytest.mark.parametrize("is_steered", [False, True])
 def test_an_interrupted_hour_goes_on_as_if_unbroken(place, monkeypatch, tmp_path, is_steered):
     sampling = Sampling(1.5, consistency_times=(80.0,))
-    panning = None
+    vae, panning = place.vae, None
     if is_steered:
-        panning = tmp_path / "panning"
+        monkeypatch.setattr("sr_runtime.model.steering.LEAST_BALANCE", 0.0)  # clicks are mono
+        vae, panning = tmp_path / "vae", tmp_path / "panning"
+        heard = stereo_vae(place.main.clips("train"))
+        save_network(vae, heard, replace(TINY, vae=heard.config))
         fitted = Panning(TINY.vision)
         fitted.slopes.normal_(0.0, 20.0, generator=torch.Generator().manual_seed(0))
         save_network(panning, fitted, TINY)
@@ -237,7 +240,7 @@ def test_an_interrupted_hour_goes_on_as_if_unbroken(place, monkeypatch, tmp_path
     network = train(TRAINED, place) / "network"
 
     def hour(folder: str) -> drift.Hour:
-        return drift.Hour(place.main, place.vae, network, place.out / folder, 2, 2.0, sampling, panning)
+        return drift.Hour(place.main, vae, network, place.out / folder, 2, 2.0, sampling, panning)
 
     whole = hour("whole")
     whole.play(0)
