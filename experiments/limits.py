@@ -23,7 +23,8 @@ from experiments.subject import Subject, main
 from sr_runtime.data.store import Clip
 from sr_runtime.errors import DataError
 from sr_runtime.evaluate.baselines import level_matched_noise
-from sr_runtime.evaluate.distribution import kad, kad_interval
+from sr_runtime.evaluate.clips import choose_clips
+from sr_runtime.evaluate.distribution import EmbeddingSet, kad, kad_interval, kad_margin
 from sr_runtime.evaluate.paired import FloatArray, kl_posteriors
 from sr_runtime.evaluate.provenance import git_commit
 from sr_runtime.evaluate.scores import Take, embedding_set, listen, mean_kl, pooled_side_agreement
@@ -64,11 +65,14 @@ class Distance(msgspec.Struct, frozen=True, kw_only=True):
         value: KAD.
         low: Where 95 % of bootstrap draws over the clips begin.
         high: Where they end.
+        beyond_model: The same interval of how much farther it is than the model, both from the same draws;
+            None for the model itself.
     """
 
     value: float
     low: float
     high: float
+    beyond_model: tuple[float, float] | None = None
 
 
 class Sides(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,8 +101,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         dense: On dense clips.
         sparse: On sparse ones.
-        distances: From the dense clips' real sound: of the ``model``, the ``code``, the real sound of the
-            ``sparse`` clips (another class of scene) and level-matched ``noise``.
+        distances: From the dense clips' real sound: of the ``model``, the ``code``, the real sound of all
+            ``sparse`` validation clips (another class of scene) and level-matched ``noise``.
         sides: On all.
         clips: How many.
         seeds: Of the takes.
@@ -194,18 +198,25 @@ def distances(panel: Panel, code: Sequence[Take], takes: Sequence[Sequence[Take]
     noise = [
         listen(level_matched_noise(clip), clip, panel.ears) for clip in panel.clips if not clip.judges_sync
     ]
-    rivals = {
-        "model": [take for each in takes for take in _dense(each)],
-        "code": _dense(code),
-        "sparse": [take for take in panel.real if take.clip.judges_sync],
-        "noise": noise,
-    }
-    found = {}
+    model = embedding_set([take for each in takes for take in _dense(each)])
+    rivals = {"code": _dense(code), "sparse": sparse_scenes(panel), "noise": noise}
+    found = {"model": _distance(real, model)}
     for name, rival in rivals.items():
         heard = embedding_set(rival)
-        interval = kad_interval(real, heard)
-        found[name] = Distance(value=kad(real, heard), low=interval.low, high=interval.high)
+        margin = kad_margin(real, model, heard)
+        found[name] = msgspec.structs.replace(_distance(real, heard), beyond_model=(margin.low, margin.high))
     return found
+
+
+def _distance(real: EmbeddingSet, heard: EmbeddingSet) -> Distance:
+    interval = kad_interval(real, heard)
+    return Distance(value=kad(real, heard), low=interval.low, high=interval.high)
+
+
+def sparse_scenes(panel: Panel) -> list[Take]:
+    """Return the real sound of all sparse validation clips, as of clips that are not the panel's."""
+    clips = [clip for clip in choose_clips(panel.store, needs_sync=False) if clip.judges_sync]
+    return [listen(clip.true_audio, clip, panel.ears, origin=len(panel.clips) + clip.index) for clip in clips]
 
 
 def _dense(takes: Sequence[Take]) -> list[Take]:

@@ -12,6 +12,7 @@ from sr_runtime.evaluate.distribution import (
     fad_interval,
     kad,
     kad_interval,
+    kad_margin,
     median_bandwidth,
     split_half_floor,
 )
@@ -76,6 +77,16 @@ def test_interval_holds_the_estimate_of_a_shifted_set():
     for distance, interval in ((kad, kad_interval), (fad, fad_interval)):
         span = interval(real, shifted)
         assert span.low < distance(real, shifted) < span.high
+
+
+def test_a_margin_says_which_set_is_farther_even_where_their_clips_differ():
+    real, near = clips_of(draw(0)), clips_of(draw(1, shift=0.3))
+    elsewhere = clips_of(draw(2, shift=1.0))
+    far = EmbeddingSet(elsewhere.vectors, elsewhere.clips + 100)
+    margin = kad_margin(real, near, far)
+    assert 0 < margin.low < kad(real, far) - kad(real, near) < margin.high
+    same = kad_margin(real, near, near)
+    assert same.low == same.high == 0
 
 
 def test_split_half_floor_is_near_zero_for_kad_and_above_it_for_fad():
