@@ -214,7 +214,7 @@ def limits_lines(limits: Limits, stem: str) -> list[str]:
     return [
         *lines,
         "",
-        "| KAD-YAMNet from the dense clips' real sound | | 95 % over clips | farther than the model by, same draws |",
+        "| KAD-YAMNet from the dense clips' real sound | | 95 % over clips | beyond the model, same draws |",
         "| --- | --- | --- | --- |",
         *(
             f"| {label} | {apart.value:.2f} | [{apart.low:.2f}, {apart.high:.2f}] | {_beyond(apart)} |"
