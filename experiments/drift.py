@@ -22,6 +22,7 @@ from torch import Tensor
 from experiments.drift_measures import TakeFigures, judge_take, ratio_interval
 from experiments.runner import network_folder, rollout_line, say, stage_of, with_times
 from experiments.stores import features_for, grids_of
+from experiments.turning import Turning, told_by
 from experiments.workplace import Workplace
 from sr_runtime.data.store import Clip, ClipStore
 from sr_runtime.errors import DataError
@@ -33,7 +34,6 @@ from sr_runtime.model.steering import Steering
 from sr_runtime.model.vae import VAE, DecoderState
 from sr_runtime.train.latents import network_key
 from sr_runtime.train.rollout import Rollout, Sampling, video_tokens
-from sr_runtime.train.steering import Turning, told_by
 from sr_runtime.types import HOP_HZ, Audio
 
 TAKE_S = 300
@@ -52,6 +52,7 @@ class Drift(msgspec.Struct, frozen=True, kw_only=True):
         sampling: How latents were drawn.
         training: What is known of the network.
         network: First characters of the weights' sha256.
+        steering: The same of the map that it was steered by; None: it was not.
         command: What makes it again.
         commit: Of the code.
     """
@@ -65,6 +66,7 @@ class Drift(msgspec.Struct, frozen=True, kw_only=True):
     sampling: dict[str, Any]
     training: dict[str, Any]
     network: str
+    steering: str | None = None
     command: str
     commit: str
 
@@ -121,6 +123,7 @@ class Hour:
         panning: Path | None = None,
     ) -> None:
         self.network, self.seeds, self.sampling = network, list(range(seeds)), sampling
+        self.steering = None if panning is None else network_key(panning)
         keys = "-".join(network_key(part)[:6] for part in (network, vae, panning) if part is not None)
         evaluations = len(sampling.consistency_times or sampling.heun_times or ())
         name = f"{keys}-{seeds}x{seconds:g}-{sampling.guidance:g}-{evaluations}"
@@ -163,6 +166,7 @@ class Hour:
             sampling=msgspec.to_builtins(self.sampling),
             training=load_facts(self.network),
             network=network_key(self.network),
+            steering=self.steering,
             command=text,
             commit=git_commit(),
         )

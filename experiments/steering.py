@@ -20,6 +20,7 @@ from experiments.listening import Figures, Panel, encode, takes_of
 from experiments.runner import rollout_line
 from experiments.stores import features_for, grids_of, spread
 from experiments.subject import Subject, main
+from experiments.turning import Turning, told_by
 from sr_runtime.evaluate.clips import EvaluationClip
 from sr_runtime.evaluate.provenance import git_commit
 from sr_runtime.evaluate.yamnet import Yamnet
@@ -28,7 +29,7 @@ from sr_runtime.model.generator import Generator
 from sr_runtime.model.steering import Mirror, Steering
 from sr_runtime.train.features import FeatureCache
 from sr_runtime.train.latents import network_key
-from sr_runtime.train.steering import Turning, fit_panning, told_by
+from sr_runtime.train.steering import fit_panning
 from sr_runtime.types import HOP_HZ
 
 CLEAR_BALANCE = 0.2

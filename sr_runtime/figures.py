@@ -44,7 +44,7 @@ class Timings(Protocol):
 
     @property
     def head_ms(self) -> float:
-        """The sampler."""
+        """The sampler, and steering."""
 
     @property
     def decoder_ms(self) -> float:

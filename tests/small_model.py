@@ -76,8 +76,8 @@ def _random_steering(networks: Networks) -> Steering:
     from sr_runtime.model.steering import Panning, Steering
 
     panning = Panning(CONFIG.vision)
-    panning.slopes.normal_(0.0, 4.0, generator=torch.Generator().manual_seed(3))
-    panning.constant.fill_(-64.0)  # so that pictures tell both sides
+    panning.weight.normal_(0.0, 4.0, generator=torch.Generator().manual_seed(3))
+    panning.bias.fill_(-64.0)  # so that pictures tell both sides
     return Steering(panning, networks.vae).eval()
 
 

@@ -17,7 +17,7 @@ class HopTimings:
     Attributes:
         vision_ms: Stretching the picture, and the vision graph.
         transformer_ms: Both transformer passes.
-        head_ms: All evaluations of the head.
+        head_ms: All evaluations of the head, and steering.
         decoder_ms: The waveform decoder, DC block and checks.
         hop_ms: All computing of the hop, both passes included.
         after_frame_ms: The part that cannot start before the frame is there.

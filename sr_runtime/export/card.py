@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from sr_runtime.engine.bundle import Manifest
+from sr_runtime.engine.bundle import STEERING, Manifest
 
 CARD: Final = "MODEL_CARD.md"
 
@@ -43,6 +43,9 @@ def _shape(manifest: Manifest, folder: Path) -> str:
         "memory": f"{transformer.window} tokens = {transformer.window / 60:.1f} s, endless (ring)",
         "sampler": f"{sampling.sampler}, {_default_nfe(manifest)} evaluation(s)",
         "guidance": f"{sampling.guidance:g}",
+        "left and right": "told by the picture"
+        if STEERING in manifest.graphs
+        else "as the generator draws it",
     }
     return "## Shape\n\n" + _table(rows)
 

@@ -16,6 +16,7 @@ from sr_runtime.errors import BundleError
 from sr_runtime.model.checkpoint import (
     CONFIG_FILE,
     WEIGHTS_FILE,
+    grid_key,
     latent_key,
     load_config,
     load_facts,
@@ -79,17 +80,12 @@ def load_networks(
     _check_pair(load_config(vae_folder), config, vae_folder)
     training = {"vae": load_facts(vae_folder), "generator": load_facts(generator_folder)}
     _compare_keys(vae_folder, training["generator"])
-    loaded = load_vae(vae_folder)
-    steers = None
+    trained, autoencoder, turns = load_generator(generator_folder), load_vae(vae_folder), None
     if steering is not None:
-        steers, training["steering"] = _load_steering(network_folder(steering), config, loaded)
+        folder = network_folder(steering)
+        turns, training["steering"] = _load_steering(folder, trained, autoencoder), load_facts(folder)
     return Networks(
-        config,
-        build_backbone(config.vision, vision_weights),
-        load_generator(generator_folder),
-        loaded,
-        training,
-        steers,
+        config, build_backbone(config.vision, vision_weights), trained, autoencoder, training, turns
     )
 
 
@@ -125,14 +121,15 @@ def network_folder(path: Path) -> Path:
     )
 
 
-def _load_steering(folder: Path, config: ModelConfig, vae: VAE) -> tuple[Steering, dict[str, Any]]:
-    """Return what steers, and the facts of its fit."""
-    if load_config(folder).vision != config.vision:
+def _load_steering(folder: Path, generator: Generator, vae: VAE) -> Steering:
+    """Return what steers, if it reads the grids that the generator makes."""
+    panning = load_panning(folder)
+    if load_facts(folder).get("grids") != grid_key(generator):
         raise BundleError(
-            f"{folder}: fitted to another picture encoder than the generator's; fit it again with: "
-            "sr-runtime train steering --generator RUN"
+            f"{folder}: fitted to grids of another picture encoder or projection than the generator's; fit "
+            "it again with: sr-runtime train steering --generator RUN"
         )
-    return Steering(load_panning(folder), vae).eval(), load_facts(folder)
+    return Steering(panning, vae).eval()
 
 
 def _compare_keys(vae: Path, generator_facts: dict[str, Any]) -> None:

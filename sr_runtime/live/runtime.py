@@ -23,7 +23,7 @@ from sr_bridge.connection import FILE_VARIABLE
 from sr_runtime.errors import SessionError
 from sr_runtime.figures import JsonMap
 
-# A cold start reads and warms up four graphs: 3 s on one busy core for the default bundle.
+# A cold start reads and warms up the graphs: 3 s on one busy core for the default bundle.
 _START_TIMEOUT_S = 60.0
 _STOP_TIMEOUT_S = 10.0
 

@@ -66,6 +66,11 @@ def load_facts(path: Path) -> dict[str, Any]:
     return facts
 
 
+def kind_of(path: Path) -> str:
+    """Return what a network folder holds: ``vae``, ``generator`` or ``panning``."""
+    return str(_document(path).get("kind"))
+
+
 def load_vae(path: Path) -> VAE:
     """Load an auto-encoder in evaluation mode, on the CPU, in fp32."""
     vae = build_vae(load_config(path).vae)
@@ -83,9 +88,18 @@ def load_generator(path: Path) -> Generator:
 
 
 def load_panning(path: Path) -> Panning:
-    """Load the map from picture to side, on the CPU."""
+    """Load the map from picture to side, on the CPU.
+
+    Raises:
+        BundleError: The folder holds another network.
+    """
     from sr_runtime.model.steering import Panning
 
+    if kind_of(path) != "panning":
+        raise BundleError(
+            f"{path}: a {kind_of(path)}, not a map from picture to side; name the run of: sr-runtime train "
+            "steering"
+        )
     panning = Panning(load_config(path).vision)
     _load_weights(panning, path)
     return panning
@@ -110,6 +124,15 @@ def latent_key(path: Path) -> str:
     for name, tensor in sorted(load_weights(path).items()):
         if not name.startswith("decoder."):
             digest.update(name.encode() + tensor.contiguous().numpy().tobytes())
+    return digest.hexdigest()[:12]
+
+
+def grid_key(generator: Generator) -> str:
+    """Return a short name for how pictures become grids; the same of weights kept in half precision."""
+    digest = hashlib.sha256(repr(generator.config.vision.frozen).encode())
+    for part in (generator.tuned_blocks, generator.pca):
+        for name, tensor in sorted(part.state_dict().items()):
+            digest.update(name.encode() + tensor.half().contiguous().numpy().tobytes())
     return digest.hexdigest()[:12]
 
 

@@ -192,11 +192,10 @@ class SteeringGraph(Graph):
     def example_inputs(self) -> tuple[Tensor, ...]:
         """See :meth:`Graph.example_inputs`."""
         config = self.generator.config
-        return (
-            torch.randn(ROWS, config.vae.latent) * 0.5,
-            torch.randn(ROWS, config.vision.channels, *config.vision.grid_shape),
-            torch.randn(ROWS) * 5.0,
-        )
+        latent = torch.randn(1, config.vae.latent) * 0.5
+        mirrored = self.steering.mirror(latent)  # so that whatever is told one of the two leans the other way
+        grids = torch.randn(ROWS, config.vision.channels, *config.vision.grid_shape)
+        return torch.cat((latent, mirrored)), grids, torch.full((ROWS,), 50.0)
 
 
 class DecoderGraph(Graph):

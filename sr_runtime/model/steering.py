@@ -9,7 +9,8 @@ replaced by the one whose levels are its own with left and right exchanged.
     grid ─ panning, dB ─ smoothed ─┐
     latent ─ balance of its levels ┴ other side? ─ mirrored latent: heard, and looked back on
 
-Called by export and by the torch backend, after the head and before the decoder. The paper has no such part.
+Runs after the head and before the decoder. Called by export, by the torch backend and by what fits and judges
+it. The paper has no such part.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from sr_runtime.errors import BundleError
+from sr_runtime.model.noise_bands import LOG_LEVEL_RANGE
 from sr_runtime.model.presets import VisionConfig
 from sr_runtime.model.vae import VAE
 from sr_runtime.model.vae_compact import CompactVAE
@@ -42,17 +44,17 @@ class Panning(nn.Module):
         vision: Says how large a grid is.
     """
 
-    slopes: Tensor
-    constant: Tensor
+    weight: Tensor
+    bias: Tensor
 
     def __init__(self, vision: VisionConfig) -> None:
         super().__init__()
-        self.register_buffer("slopes", torch.zeros(vision.channels, *vision.grid_shape))
-        self.register_buffer("constant", torch.zeros(()))
+        self.register_buffer("weight", torch.zeros(vision.channels, *vision.grid_shape))
+        self.register_buffer("bias", torch.zeros(()))
 
     def forward(self, grid: Tensor) -> Tensor:
         """Return the panning that a picture tells; 0 before anything was fitted."""
-        return (grid.float() * self.slopes).flatten(1).sum(1) + self.constant
+        return (grid.float() * self.weight).flatten(1).sum(1) + self.bias
 
 
 class Mirror(nn.Module):
@@ -65,7 +67,7 @@ class Mirror(nn.Module):
     """
 
     levels: Tensor
-    silence: Tensor
+    bias: Tensor
     matrix: Tensor
     offset: Tensor
 
@@ -73,17 +75,17 @@ class Mirror(nn.Module):
         super().__init__()
         decoder, size = vae.decoder, vae.config.latent
         held = decoder.line.weight.detach().double().reshape(len(decoder.line.bias), -1, size).sum(1)
-        silence = held @ vae.latent_mean.double() + decoder.line.bias.detach().double()
+        bias = held @ vae.latent_mean.double() + decoder.line.bias.detach().double()
         held = held * (2.0 * vae.latent_std.double())
         shape = decoder.steps, 3, decoder.noise.bands
-        levels, parts = held.reshape(*shape, size), silence.reshape(shape)
+        levels, parts = held.reshape(*shape, size), bias.reshape(shape)
         exchanged = [1, 0, 2]
         back = torch.linalg.pinv(held)
         matrix = back @ levels[:, exchanged].reshape(-1, size)
-        offset = back @ (parts[:, exchanged].flatten() - silence)
+        offset = back @ (parts[:, exchanged].flatten() - bias)
         for name, part in {
             "levels": levels[:, :2].flatten(0, 2).T,
-            "silence": parts[:, :2].flatten(),
+            "bias": parts[:, :2].flatten(),
             "matrix": matrix.T,
             "offset": offset,
         }.items():
@@ -95,9 +97,9 @@ class Mirror(nn.Module):
         return latent @ self.matrix + self.offset
 
     def levels_of(self, latent: Tensor) -> Tensor:
-        """Return the levels of held latents, left and right, natural logs, (N, windows, 2, bands)."""
-        levels: Tensor = latent @ self.levels + self.silence
-        return levels.reshape(levels.shape[0], -1, 2, self.bands)
+        """Return what a decoder plays of held latents: levels, left and right, (N, windows, 2, bands)."""
+        levels: Tensor = latent @ self.levels + self.bias
+        return levels.reshape(levels.shape[0], -1, 2, self.bands).clamp(*LOG_LEVEL_RANGE)
 
     def balance(self, latent: Tensor) -> Tensor:
         """Return left over right (N,), natural logs, mean over bands and windows by their power."""
@@ -122,7 +124,7 @@ class Steering(nn.Module):
         if not isinstance(vae, CompactVAE):
             raise BundleError(
                 f"steering mirrors latents of the compact autoencoder, this one is {vae.config.kind}; "
-                "leave steering out"
+                "export without --steering"
             )
         self.panning, self.mirror = panning, Mirror(vae)
 

@@ -2,7 +2,7 @@
 
 Ridge regression of how far the true sound is panned on the grid of the picture at hand, over the 100 ms
 windows that are clearly panned. Features are computed first where a store lacks them; the rest takes seconds
-per hour of play. Called by ``sr-runtime train steering``.
+per hour of play. Called by ``sr-runtime train steering`` and by the experiments.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from torch.nn import functional as F
 from sr_runtime.data.store import Clip, ClipStore
 from sr_runtime.errors import TrainingError
 from sr_runtime.evaluate.paired import SIDE_WINDOW_S, FloatArray, panning_db
-from sr_runtime.model.checkpoint import load_generator, save_network
+from sr_runtime.model.checkpoint import CONFIG_FILE, grid_key, kind_of, load_generator, save_network
 from sr_runtime.model.generator import Generator
-from sr_runtime.model.steering import Panning, Steering
+from sr_runtime.model.steering import Panning
 from sr_runtime.train.features import FeatureCache
-from sr_runtime.train.latents import check_trained, network_key
+from sr_runtime.train.latents import check_trained
 from sr_runtime.train.vae_compact import Moments, covariances, regression
 from sr_runtime.types import HOP_HZ
 
@@ -58,10 +58,12 @@ def train_steering(
         How many windows it was fitted to and judged on, and the share of the latter whose side it tells.
 
     Raises:
-        TrainingError: No training clip is clearly panned.
+        TrainingError: No training clip is clearly panned, the generator's latents cannot be mirrored, or
+            another network is in ``out``.
     """
     check_trained(generator)
     store, network = ClipStore(data), load_generator(generator)
+    _check(network, out / "network")
     features = FeatureCache(store, network.config.vision, threads=threads, fit=network.pca.fit())
     features.fill([*store.clips("train"), *store.clips("validation")], report)
     panning, windows = fit_panning(network, features, store.clips("train"))
@@ -70,9 +72,20 @@ def train_steering(
     if len(truth):
         facts["validation_windows"] = float(len(truth))
         facts["validation_agreement"] = float((np.sign(told) == np.sign(truth)).mean())
-    origin = {"generator": network_key(generator), "hours": round(hours_of(store.clips("train")), 3)}
+    origin = {"grids": grid_key(network), "hours": round(hours_of(store.clips("train")), 3)}
     save_network(out / "network", panning, network.config, {"stage": "steering", **origin, **facts})
     return facts
+
+
+def _check(generator: Generator, target: Path) -> None:
+    kind = generator.config.vae.kind
+    if kind != "compact":
+        raise TrainingError(
+            f"steering mirrors latents of the compact autoencoder, this generator's are {kind}; export it "
+            "without --steering"
+        )
+    if (target / CONFIG_FILE).exists() and kind_of(target) != "panning":
+        raise TrainingError(f"{target} holds a {kind_of(target)}; choose another --out")
 
 
 def fit_panning(generator: Generator, features: FeatureCache, clips: Sequence[Clip]) -> tuple[Panning, int]:
@@ -95,8 +108,8 @@ def fit_panning(generator: Generator, features: FeatureCache, clips: Sequence[Cl
     sums, scale = _scaled(total)
     slopes, constant = regression(sums, RIDGE)
     fitted = Panning(generator.config.vision)
-    fitted.slopes.copy_(_spread(slopes[:, 0] / scale, fitted.slopes.shape))
-    fitted.constant.copy_(constant[0])
+    fitted.weight.copy_(_spread(slopes[:, 0] / scale, fitted.weight.shape))
+    fitted.bias.copy_(constant[0])
     return fitted, total.count
 
 
@@ -123,43 +136,6 @@ def panned_windows(
             shown = features.read(clip)[(windows + 1) * WINDOW_HOPS - 1]
             with torch.no_grad():
                 yield generator.grids(torch.from_numpy(shown).float()), panning[windows]
-
-
-class Turning:
-    """Steers a rollout: its change of latents.
-
-    Args:
-        steering: What turns.
-        told: What it is told at each hop, dB, (rows, hops); see :func:`told_by`.
-    """
-
-    def __init__(self, steering: Steering, told: Tensor) -> None:
-        self.steering, self.told = steering, told
-        self._turned = self._seen = 0
-
-    def __call__(self, hop: int, latents: Tensor) -> Tensor:
-        """Return a hop's latents (rows, 64), turned where need be.
-
-        Past the end of what is told it begins again.
-        """
-        with torch.autocast(latents.device.type, enabled=False):
-            told = self.told[:, hop % self.told.shape[1]]
-            self._turned += int(self.steering.is_wrong(latents, told).sum())
-            self._seen += len(latents)
-            return self.steering.turn(latents, told)
-
-    @property
-    def share(self) -> float:
-        """Share of hops that were turned so far."""
-        return self._turned / max(self._seen, 1)
-
-
-def told_by(steering: Steering, grids: Tensor) -> Tensor:
-    """Return what one picture after the other tells, smoothed, dB, (hops,), for grids (hops, c, h, w)."""
-    told = [torch.zeros(1)]
-    for grid in grids:
-        told.append(steering.tell(grid[None], told[-1]))
-    return torch.cat(told[1:])
 
 
 def hours_of(clips: Sequence[Clip]) -> float:

@@ -23,7 +23,7 @@ from sr_runtime.export.parity import check
 from sr_runtime.export.source import Networks, load_networks, network_folder
 from sr_runtime.export.trained import export_bundle
 from sr_runtime.export.weight_storage import halved, stored_as_int8
-from sr_runtime.model.checkpoint import save_network
+from sr_runtime.model.checkpoint import grid_key, load_generator, save_network
 from tests.small_model import CONFIG, WINDOW, moving_pictures, small_bundle, small_networks
 
 
@@ -136,6 +136,16 @@ def runs(tmp_path: Path) -> tuple[Path, Path]:
     return vae, generator
 
 
+@pytest.fixture
+def steering(tmp_path: Path, runs: tuple[Path, Path]) -> Path:
+    """A folder as `train steering` leaves it, for that generator."""
+    networks = small_networks()
+    assert networks.steering is not None
+    facts = {"stage": "steering", "grids": grid_key(load_generator(runs[1] / "network"))}
+    save_network(tmp_path / "steering" / "network", networks.steering.panning, CONFIG, facts)
+    return tmp_path / "steering"
+
+
 def with_real_backbone_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     """Do without the published weights, which a test of the way needs not."""
     from sr_runtime.export import source
@@ -187,7 +197,7 @@ def quick_export(networks: Networks, folder: Path, options: ExportOptions, repor
 
 
 def test_the_command_line_exports_run_folders(
-    runs: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    runs: tuple[Path, Path], steering: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with_real_backbone_replaced(monkeypatch)
     monkeypatch.setattr(trained, "export_bundle", quick_export)
@@ -197,12 +207,17 @@ def test_the_command_line_exports_run_folders(
         str(runs[0]),
         "--generator",
         str(runs[1]),
+        "--steering",
+        str(steering),
         "--out",
         str(tmp_path / "doom"),
     ]
     result = CliRunner().invoke(build_app(), arguments, catch_exceptions=False)
     assert result.exit_code == 0, result.output
     assert "sampler heun" in result.output.replace("\n", " ")
+    manifest = load_bundle(tmp_path / "doom").manifest
+    assert manifest.training["steering"]["stage"] == "steering"
+    assert "steering" in manifest.hop_graphs
     assert Engine(tmp_path / "doom").open_session(nfe=3).step(moving_pictures(1)[0]).shape == (1600, 2)
 
 

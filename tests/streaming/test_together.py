@@ -186,7 +186,9 @@ def fails_once(monkeypatch: pytest.MonkeyPatch, owner: object, name: str, at_cal
 
 @pytest.mark.parametrize("backend", ["onnx", "torch"])
 @pytest.mark.parametrize("hop_of_failure", [0, 9])
-@pytest.mark.parametrize("stage", ["vision", "prepare", "transformer", "head", "decoder", "finish"])
+@pytest.mark.parametrize(
+    "stage", ["vision", "prepare", "transformer", "head", "steering", "decoder", "finish"]
+)
 def test_a_hop_that_failed_can_be_tried_again_as_if_nothing_had_been(
     stage: str, hop_of_failure: int, backend: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -203,6 +205,7 @@ def test_a_hop_that_failed_can_be_tried_again_as_if_nothing_had_been(
             "prepare": (getattr(hops, "_transformer", None), "append"),
             "transformer": (getattr(hops, "_transformer", None), "append", 2),
             "head": (getattr(hops, "_head", None), "sample"),
+            "steering": (getattr(hops, "_steering", None), "steer"),
             "decoder": (getattr(hops, "_decoder", None), "decode"),
         },
         "torch": {
@@ -210,6 +213,7 @@ def test_a_hop_that_failed_can_be_tried_again_as_if_nothing_had_been(
             "prepare": (hops, "_run"),
             "transformer": (hops, "_run", 5 if hop_of_failure else 2),
             "head": (hops, "_fetch"),
+            "steering": (hops, "_fetch"),
             "decoder": (hops, "_fetch", 2),
         },
     }[backend] | {"finish": (shared[1], "_finish")}

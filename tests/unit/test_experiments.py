@@ -234,7 +234,7 @@ def test_an_interrupted_hour_goes_on_as_if_unbroken(place, monkeypatch, tmp_path
         heard = stereo_vae(place.main.clips("train"))
         save_network(vae, heard, replace(TINY, vae=heard.config))
         fitted = Panning(TINY.vision)
-        fitted.slopes.normal_(0.0, 20.0, generator=torch.Generator().manual_seed(0))
+        fitted.weight.normal_(0.0, 20.0, generator=torch.Generator().manual_seed(0))
         save_network(panning, fitted, TINY)
     monkeypatch.setattr("experiments.drift_measures.SEGMENT_PATCHES", 1)
     network = train(TRAINED, place) / "network"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,18 +11,19 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
+from experiments.turning import Turning, told_by
 from sr_runtime.cli.main import build_app
 from sr_runtime.data.store import ClipStore
 from sr_runtime.errors import BundleError, TrainingError
 from sr_runtime.export.source import load_networks
-from sr_runtime.model.checkpoint import load_facts, load_panning, save_network
+from sr_runtime.model.checkpoint import grid_key, load_facts, load_panning, save_network
 from sr_runtime.model.generator import Generator
 from sr_runtime.model.presets import VAEConfig
 from sr_runtime.model.steering import LEAST_BALANCE, SMOOTHING, Mirror, Panning, Steering
 from sr_runtime.model.vae import build_vae
 from sr_runtime.model.vae_compact import CompactVAE
 from sr_runtime.train.features import vision_key
-from sr_runtime.train.steering import Turning, told_by, train_steering
+from sr_runtime.train.steering import train_steering
 from sr_runtime.types import HOP_SAMPLES
 from tests.training_material import TINY, make_store, stereo_vae
 
@@ -134,7 +136,7 @@ def test_only_what_leans_to_the_wrong_side_is_turned(vae: CompactVAE) -> None:
 
 def test_what_is_told_is_smoothed(vae: CompactVAE) -> None:
     steering = Steering(Panning(TINY.vision), vae)
-    steering.panning.slopes.fill_(1.0)
+    steering.panning.weight.fill_(1.0)
     grids = torch.zeros(4, TINY.vision.channels, *GRID)
     grids[1, 0, 0, 0] = 1.0
     kept, new = SMOOTHING, 1 - SMOOTHING
@@ -142,15 +144,47 @@ def test_what_is_told_is_smoothed(vae: CompactVAE) -> None:
 
 
 def test_latents_that_cannot_be_mirrored_are_refused() -> None:
-    with pytest.raises(BundleError, match="this one is oobleck; leave steering out"):
+    with pytest.raises(BundleError, match="this one is oobleck; export without --steering"):
         Steering(Panning(TINY.vision), build_vae(VAEConfig(kind="oobleck")))
 
 
-def test_a_map_of_another_picture_encoder_is_refused(
-    tmp_path: Path, generator: Path, vae: CompactVAE
-) -> None:
-    save_network(tmp_path / "vae", vae, replace(TINY, vae=vae.config))
-    larger = replace(TINY, vision=replace(TINY.vision, width=64))
-    save_network(tmp_path / "steering", Panning(larger.vision), larger)
-    with pytest.raises(BundleError, match=r"fitted to another picture encoder.*sr-runtime train steering"):
-        load_networks(tmp_path / "vae", generator, steering=tmp_path / "steering")
+def test_a_map_fitted_to_other_grids_is_refused(tmp_path: Path, vae: CompactVAE) -> None:
+    config = replace(TINY, vae=vae.config, vision=replace(TINY.vision, pca=4))
+    save_network(tmp_path / "vae", vae, config)
+    fitted_to, other = Generator(config), Generator(config)
+    with torch.no_grad():
+        other.pca.basis.copy_(fitted_to.pca.basis.flip(0))
+    facts = {"grids": grid_key(fitted_to)}
+    save_network(tmp_path / "steering", Panning(config.vision), config, facts)
+    for name, generator in {"same": fitted_to, "half": deepcopy(fitted_to).half(), "other": other}.items():
+        save_network(tmp_path / name, generator, config)
+    for name in ("same", "half"):
+        assert load_networks(tmp_path / "vae", tmp_path / name, steering=tmp_path / "steering").steering
+    with pytest.raises(BundleError, match=r"another picture encoder or projection.*train steering"):
+        load_networks(tmp_path / "vae", tmp_path / "other", steering=tmp_path / "steering")
+
+
+def test_folders_with_other_networks_are_refused_and_kept(tmp_path: Path, generator: Path) -> None:
+    seen_and_heard(tmp_path / "store")
+    before = (generator / "weights.safetensors").read_bytes()
+    generator.rename(tmp_path / "network")
+    with pytest.raises(TrainingError, match="holds a generator; choose another --out"):
+        train_steering(tmp_path / "store", tmp_path, tmp_path / "network")
+    assert (tmp_path / "network" / "weights.safetensors").read_bytes() == before
+    with pytest.raises(BundleError, match="a generator, not a map from picture to side"):
+        load_panning(tmp_path / "network")
+
+
+def test_a_generator_of_latents_that_cannot_be_mirrored_is_refused_before_the_fit(tmp_path: Path) -> None:
+    config = replace(TINY, vae=VAEConfig(kind="oobleck"))
+    save_network(tmp_path / "generator", Generator(config), config)
+    with pytest.raises(TrainingError, match="are oobleck; export it without --steering"):
+        train_steering(tmp_path / "no-store", tmp_path / "run", tmp_path / "generator")
+
+
+def test_what_is_below_hearing_is_on_neither_side(vae: CompactVAE) -> None:
+    mirror = Mirror(vae)
+    latents = 0.5 * torch.randn(20, 64, generator=torch.Generator().manual_seed(0))
+    assert mirror.balance(latents).abs().max() > LEAST_BALANCE
+    mirror.bias -= 30.0
+    assert mirror.balance(latents).abs().max() == 0

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from experiments.turning import Turning, told_by
 from sr_runtime.engine.noise import philox_normal
 from sr_runtime.engine.session import Engine
 from sr_runtime.export.gate import stream
@@ -23,7 +24,6 @@ from sr_runtime.train.rollout import (
     roll_out,
     video_tokens,
 )
-from sr_runtime.train.steering import Turning, told_by
 from tests.small_model import moving_pictures, small_bundle, small_networks
 from tests.training_material import TINY
 

@@ -6,8 +6,8 @@ rings are written at a slot that the graph computes from the position, rotary an
 position too, and what changes (pictures, noise, guidance, who has a hop due) is copied to fixed places.
 
     host      pictures ── pinned ─┐      noise, ω ──┐                        ┌── pinned ── sounds
-    device        stretch ─► image ─► [ vision ─► transformer ─► head ─► decoder ]      [ audio-token pass ]
-                         one graph per sampler setting and power of two of sessions      another, run ahead
+    device        stretch ─► image ─► [ vision ─► transformer ─► head ─► … decoder ]    [ audio-token pass ]
+                         one graph per sampler setting and power of two of sessions    another, run ahead
 
 The same functions run on the CPU without a graph: that is how they are tested. The bundle must have been
 exported with its networks (``--torch``). Thread: inference.
