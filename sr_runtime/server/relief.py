@@ -4,6 +4,8 @@
     as asked ── at most 2 evaluations ── 1 evaluation ── 1 and no guidance, and no new sessions
              ◄── it would fit, for 10 s (longer, if going back was too early before)
 
+A step that no session feels (one evaluation is all that is asked for, say) is none: the next one is taken.
+
 Whether more would fit is judged by what it cost before it was taken away, compared with what the rest costs.
 Thread: inference.
 """
@@ -12,10 +14,11 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Sequence
 from statistics import median
 from typing import Final
 
-from sr_runtime.engine.settings import Relief
+from sr_runtime.engine.settings import Relief, SamplingSettings
 from sr_runtime.types import HOP_HZ
 
 BEAT_MS: Final = 1000.0 / HOP_HZ
@@ -67,8 +70,12 @@ class ReliefLadder:
         """Tell whether nothing is left to go without."""
         return self._level == len(LADDER) - 1
 
-    def note(self, busy_ms: float) -> bool:
+    def note(self, busy_ms: float, asked: Sequence[SamplingSettings] = ()) -> bool:
         """Note how long a beat's computing took.
+
+        Args:
+            busy_ms: All of it.
+            asked: What the sessions asked for; without any, every step counts as felt.
 
         Returns:
             Whether :attr:`relief` has changed.
@@ -77,12 +84,12 @@ class ReliefLadder:
         self._calm.append(busy_ms)
         self._since_change += 1
         if sum(ms > BEAT_MS for ms in self._recent) >= LATE_BEATS:
-            return self._take_away()
+            return self._take_away(asked)
         if self._level == 0 and self._since_change >= LONGEST_WAIT:
             self._wait = FIRST_WAIT
         if self._since_change == FIRST_WAIT:
             self._compare()
-        return self._level > 0 and self._since_change >= self._wait and self._fits and self._give_back()
+        return self._level > 0 and self._since_change >= self._wait and self._fits and self._give_back(asked)
 
     def _compare(self) -> None:
         """Learn how many times as dear the next better level is, now that this one's cost is known."""
@@ -97,28 +104,42 @@ class ReliefLadder:
         dearer = 1.0 if self._since_change >= LONGEST_WAIT else self._dearer[self._level]
         return sum(ms * dearer < BEAT_MS for ms in self._calm) >= IN_TIME_SHARE * len(self._calm)
 
-    def _note_cost(self) -> None:
-        """Keep what the level that is left cost.
+    def _note_cost(self, below: int) -> None:
+        """Keep what the level that is left for one below cost.
 
         One that was hardly there before it went the same way saw little but the stall; but it cost no more
         than the better one did before.
         """
         known_ms = math.inf if self._went_back else self._above_ms.get(self._level, math.inf)
-        self._above_ms[self._level + 1] = min(known_ms, median(self._calm))
+        self._above_ms[below] = min(known_ms, median(self._calm))
 
-    def _take_away(self) -> bool:
-        self._note_cost()
+    def _take_away(self, asked: Sequence[SamplingSettings]) -> bool:
+        below = self._next(+1, asked)
+        self._note_cost(below)
         if self._went_back and self._since_change < 2 * self._wait:
             self._wait = min(2 * self._wait, LONGEST_WAIT)
         self._went_back = False
-        return self._move(+1)
+        return self._move(below)
 
-    def _give_back(self) -> bool:
+    def _give_back(self, asked: Sequence[SamplingSettings]) -> bool:
         self._went_back = True
-        return self._move(-1)
+        return self._move(self._next(-1, asked))
 
-    def _move(self, by: int) -> bool:
-        before, self._level = self._level, min(self._level + by, len(LADDER) - 1)
+    def _next(self, by: int, asked: Sequence[SamplingSettings]) -> int:
+        """Return the next level up or down that some session feels; going back, the best of those alike."""
+        left = [[step.applied(settings) for settings in asked] for step in LADDER]
+        end = len(LADDER) - 1 if by > 0 else 0
+        level = self._level
+        while level != end:
+            level += by
+            if not asked or left[level] != left[self._level]:
+                break
+        while by < 0 < level and asked and left[level] == left[level - 1]:
+            level -= 1
+        return level
+
+    def _move(self, level: int) -> bool:
+        before, self._level = self._level, level
         self._since_change = 0
         self._recent.clear()
         self._calm.clear()

@@ -229,7 +229,8 @@ class Scheduler:
             return
         if computed and self.ladder.takes_nothing:
             self.admission.note(computed, busy_ms)
-        if not self.ladder.note(busy_ms):
+        asked = [session.stream.asked for session in self._live.values()]
+        if not self.ladder.note(busy_ms, asked):
             return
         relief = self.ladder.relief
         log.warning("%d sessions in %.0f ms of a beat: now with %s", len(self._live), busy_ms, relief)

@@ -13,7 +13,7 @@ from sr_bridge.media import DISCONTINUITY, FrameMessage
 from sr_bridge.messages import Control
 
 from sr_runtime.engine.session import Session, Step, step_together
-from sr_runtime.engine.settings import Relief
+from sr_runtime.engine.settings import Relief, SamplingSettings
 from sr_runtime.engine.timings import HopTimings
 from sr_runtime.errors import ConfigError
 from sr_runtime.server.pictures import decode
@@ -64,6 +64,11 @@ class SoundStream:
     def seed(self) -> int:
         """Return the seed of the noise."""
         return self._session.seed
+
+    @property
+    def asked(self) -> SamplingSettings:
+        """Return what was asked for."""
+        return self._session.settings
 
     @property
     def is_relieved(self) -> bool:

@@ -24,6 +24,31 @@ def test_one_step_at_a_time_to_the_end_and_no_further() -> None:
     assert ladder.relief == LADDER[-1] == Relief(most_nfe=1, is_guided=False)
 
 
+def asked(nfe: int, guidance: float) -> SamplingSettings:
+    return SamplingSettings.from_spec(SamplingSpec(), nfe=nfe, guidance=guidance)
+
+
+@pytest.mark.parametrize(
+    ("sessions", "levels"),
+    [
+        ([asked(4, 1.5)], [0, 1, 2, 3]),
+        ([asked(2, 1.5)], [0, 2, 3]),
+        ([asked(1, 1.5)], [0, 3]),
+        ([asked(1, 1.5), asked(4, 1.0)], [0, 1, 2, 3]),
+        ([asked(1, 1.0)], [0, 3]),
+    ],
+)
+def test_steps_that_nobody_feels_are_left_out_on_either_way(
+    sessions: list[SamplingSettings], levels: list[int]
+) -> None:
+    ladder, seen = ReliefLadder(), [0]
+    for busy_ms, beats_of_it in ((40.0, 100), (5.0, 3000)):
+        for _ in range(beats_of_it):
+            if ladder.note(busy_ms, sessions):
+                seen.append(LADDER.index(ladder.relief))
+    assert seen == [*levels, *levels[-2::-1]]
+
+
 @pytest.mark.parametrize("busy_ms", [5.0, 25.0, 33.0])
 def test_beats_in_time_change_nothing(busy_ms: float) -> None:
     ladder = ReliefLadder()
