@@ -67,10 +67,10 @@ def train_steering(
     features = FeatureCache(store, network.config.vision, threads=threads, fit=network.pca.fit())
     features.fill([*store.clips("train"), *store.clips("validation")], report)
     panning, windows = fit_panning(network, features, store.clips("train"))
-    facts = {"windows": float(windows)}
+    facts: dict[str, float] = {"windows": windows}
     told, truth = told_of_windows(panning, network, features, store.clips("validation"))
     if len(truth):
-        facts["validation_windows"] = float(len(truth))
+        facts["validation_windows"] = len(truth)
         facts["validation_agreement"] = float((np.sign(told) == np.sign(truth)).mean())
     origin = {"grids": grid_key(network), "hours": round(hours_of(store.clips("train")), 3)}
     save_network(out / "network", panning, network.config, {"stage": "steering", **origin, **facts})
