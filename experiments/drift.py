@@ -80,7 +80,7 @@ def command(
     seeds: Annotated[int, typer.Option(min=1, help="Rows of the batch.")] = 5,
     seconds: Annotated[float, typer.Option(help="Length of the take.")] = TAKE_S,
     guidance: Annotated[float, typer.Option(help="Guidance scale.")] = 1.5,
-    nfe: Annotated[int, typer.Option(min=1, max=4, help="Evaluations, of a network of stage 2.")] = 4,
+    nfe: Annotated[int, typer.Option(min=1, max=4, help="Evaluations, of a network of stage 2.")] = 1,
     clips: Annotated[int, typer.Option(help="Validation clips of the small store.")] = 16,
     bf16: Annotated[bool, typer.Option("--bf16", help="Play in bf16: half the time.")] = False,
     steering: Annotated[

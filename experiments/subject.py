@@ -57,7 +57,7 @@ def main(name: str, measure: Callable[[Subject], msgspec.Struct], default_seeds:
         clips: Annotated[int, typer.Option(min=4, help="Validation clips.")] = 16,
         seeds: Annotated[int, typer.Option(min=2, help="Takes per clip.")] = default_seeds,
         guidance: Annotated[float, typer.Option(help="Guidance scale.")] = 1.5,
-        nfe: Annotated[int, typer.Option(min=1, max=4, help="Evaluations, of a network of stage 2.")] = 2,
+        nfe: Annotated[int, typer.Option(min=1, max=4, help="Evaluations, of a network of stage 2.")] = 1,
         bf16: Annotated[bool, typer.Option("--bf16", help="Listen in bf16: half the time.")] = False,
         threads: Annotated[int | None, typer.Option(help="CPU threads; all by default.")] = None,
     ) -> None:
