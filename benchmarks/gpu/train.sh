@@ -6,7 +6,7 @@
 #   STAGE=stage1 VAE=…     OUT=out bash benchmarks/gpu/train.sh
 #   STAGE=stage2 VAE=… INIT=… OUT=out bash benchmarks/gpu/train.sh
 #
-# MINUTES (of training, 6), HOURS (of play to record, 2), VALIDATION (minutes, 10), DATA, PRESET, ACCELERATOR (cuda), PRECISION, BATCH, INIT
+# MINUTES (of training, 6), HOURS (of play to record, 2), SPARSE_HOURS (of play with doors, 0), VALIDATION (minutes, 10), DATA, PRESET, ACCELERATOR (cuda), PRECISION, BATCH, INIT
 # (weights to start from, as split by shards.py or a network folder), ARGS (more options of the trainer).
 set -euo pipefail
 : "${STAGE:?vae, stage1 or stage2}" "${OUT:?folder for the results}"
@@ -26,6 +26,10 @@ joined() { # a network folder, joined from shards if need be
 }
 
 $PYTHON -m sr_runtime record vizdoom --out "$DATA" --hours "$HOURS" --split train --seed 1 --workers "$(nproc)"
+if [ "${SPARSE_HOURS:-0}" != 0 ]; then
+  $PYTHON -m sr_runtime record vizdoom --out "$DATA" --hours "$SPARSE_HOURS" --kind sparse --split train --seed 12 --no-doors \
+    --workers "$(nproc)"
+fi
 $PYTHON -m sr_runtime record vizdoom --out "$DATA" --minutes "$VALIDATION" --split validation --seed 2 --workers "$(nproc)"
 
 options=(--data "$DATA" --out "runs/gpu-$STAGE" --minutes "$MINUTES" --batch "$BATCH"
