@@ -280,6 +280,7 @@ def drift_lines(drift: Drift, stem: str) -> list[str]:
         cells = [_cell([seed[name] for seed in take], form) for take in (first, last)]
         lines.append(f"| {label} | {form.format(drift.real[name])} | {' | '.join(cells)} |")
     ratio = drift.ratio
+    steered = f"steered by `{drift.steering}`" if drift.steering else "as it draws"
     return [
         *lines,
         "",
@@ -289,8 +290,8 @@ def drift_lines(drift: Drift, stem: str) -> list[str]:
         "",
         f"![{stem}]({stem}.png)",
         "",
-        f"Network `{drift.network}` ({_facts(drift.training)}), commit `{drift.commit}`; figures of every "
-        f"take: [{stem}.json]({stem}.json).",
+        f"Network `{drift.network}` ({_facts(drift.training)}), {steered}, commit `{drift.commit}`; figures "
+        f"of every take: [{stem}.json]({stem}.json).",
         "",
         f"    {drift.command}",
     ]
