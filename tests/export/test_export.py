@@ -190,7 +190,7 @@ def quick_export(networks: Networks, folder: Path, options: ExportOptions, repor
     """Stand in for the slow part: copy a bundle that is there and take over name and sampler."""
     shutil.copytree(small_bundle("int8").path, folder)
     manifest = json.loads((folder / MANIFEST).read_text())
-    manifest["name"] = options.name
+    manifest["name"], manifest["training"] = options.name, networks.training
     manifest["sampling"]["sampler"] = options.sampler or networks.sampler
     (folder / MANIFEST).write_text(json.dumps(manifest))
     return load_bundle(folder).manifest
