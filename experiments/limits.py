@@ -16,8 +16,7 @@ import msgspec
 import numpy as np
 import torch
 
-from experiments.listening import Panel, decode, encode, takes_of
-from experiments.runner import rollout_line
+from experiments.listening import Panel, decode, encode
 from experiments.stores import features_for, spread
 from experiments.subject import Subject, main
 from sr_runtime.data.store import Clip
@@ -135,14 +134,7 @@ def measure(subject: Subject) -> Limits:
         raise DataError(
             f"{store.root}: expected sparse and dense validation clips, got one kind; record both"
         )
-    takes = takes_of(
-        generator,
-        autoencoder,
-        panel,
-        subject.sampling,
-        list(range(subject.seeds)),
-        report=rollout_line("takes"),
-    )
+    takes = subject.takes(generator, autoencoder, panel, "takes")
     code = [listen(through(autoencoder, clip.true_audio), clip, panel.ears) for clip in panel.clips]
     kinds = [
         divergence(

@@ -16,8 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from experiments.listening import Figures, Panel, encode, takes_of
-from experiments.runner import rollout_line
+from experiments.listening import Figures, Panel, encode
 from experiments.stores import features_for, grids_of, spread
 from experiments.subject import Subject, main
 from experiments.turning import Turning, told_by
@@ -90,15 +89,7 @@ def measure(subject: Subject) -> SteeringTable:
     rows = []
     for label, turning in ways.items():
         watch = Watch(turning)
-        takes = takes_of(
-            generator,
-            autoencoder,
-            panel,
-            subject.sampling,
-            list(range(subject.seeds)),
-            report=rollout_line(label),
-            change=watch,
-        )
+        takes = subject.takes(generator, autoencoder, panel, label, watch)
         figures = [panel.judge(each) for each in takes]
         jumps = jumps_per_s(steering.mirror, watch.kept())
         rows.append(Row(label=label, figures=figures, turned=turning.share, jumps=jumps))

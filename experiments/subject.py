@@ -14,10 +14,14 @@ import msgspec
 import torch
 import typer
 
-from experiments.runner import network_folder, say, stage_of, with_times
+from experiments.listening import Panel, takes_of
+from experiments.runner import network_folder, rollout_line, say, stage_of, with_times
 from sr_runtime.data.store import ClipStore
 from sr_runtime.errors import SoundReactorError
-from sr_runtime.train.rollout import Sampling
+from sr_runtime.evaluate.scores import Take
+from sr_runtime.model.generator import Generator
+from sr_runtime.model.vae import VAE
+from sr_runtime.train.rollout import Change, Sampling
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,13 @@ class Subject:
     clips: int
     seeds: int
     command: str
+
+    def takes(
+        self, generator: Generator, vae: VAE, panel: Panel, label: str, change: Change | None = None
+    ) -> list[list[Take]]:
+        """Sound a panel's clips with all seeds, and say under a label how far it is; see :func:`takes_of`."""
+        report, seeds = rollout_line(label), list(range(self.seeds))
+        return takes_of(generator, vae, panel, self.sampling, seeds, report=report, change=change)
 
 
 def main(name: str, measure: Callable[[Subject], msgspec.Struct], default_seeds: int) -> None:

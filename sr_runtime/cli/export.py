@@ -97,6 +97,10 @@ def _networks(
     from sr_runtime.export.source import load_networks, random_networks
 
     if random_preset is not None:
+        if steering is not None:
+            raise ConfigError(
+                "--steering goes with --vae and --generator; leave it out with --random-weights"
+            )
         return random_networks(random_preset)
     if vae is None or generator is None:
         raise ConfigError("export needs --vae RUN and --generator RUN (or --random-weights --preset NAME)")

@@ -221,6 +221,12 @@ def test_the_command_line_exports_run_folders(
     assert Engine(tmp_path / "doom").open_session(nfe=3).step(moving_pictures(1)[0]).shape == (1600, 2)
 
 
+def test_a_map_and_random_weights_are_refused(tmp_path: Path) -> None:
+    arguments = ["export", "--random-weights", "--steering", str(tmp_path), "--out", str(tmp_path / "out")]
+    with pytest.raises(ConfigError, match="leave it out with --random-weights"):
+        CliRunner().invoke(build_app(), arguments, catch_exceptions=False)
+
+
 def test_the_command_line_says_what_is_missing(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="--vae RUN and --generator RUN"):
         CliRunner().invoke(build_app(), ["export", "--out", str(tmp_path)], catch_exceptions=False)
